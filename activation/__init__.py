@@ -1,0 +1,1 @@
+"""What leaves, is it allowed, did it arrive: declarations, and the engine that carries them out."""
