@@ -251,7 +251,7 @@ def retry_after(response: httpx.Response, now: datetime | None = None) -> float 
         moment = parsedate_to_datetime(value)
     except ValueError:
         return None
-    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+    return float(max(0.0, (moment - (now or datetime.now(UTC))).total_seconds()))
 
 
 __all__ = [

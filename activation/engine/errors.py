@@ -1,13 +1,13 @@
 """What can go wrong in a way a person can act on.
 
-    SluiceError            a sentence: what is wrong, where, what to do
-    ├── UsageError         wrong use: a name, a file, an option
-    ├── DeclarationErrors  everything wrong in the YAML files, all at once
-    ├── WarehouseBusy      another process holds the warehouse
-    ├── Held               another process runs this sync
-    ├── InputsMoved        the plan that was approved is no longer the plan
-    ├── PlanRefused        the source cannot be planned (a column vanished, a model is missing)
-    └── GuardStop          a guard stopped the run before the first call
+SluiceError            a sentence: what is wrong, where, what to do
+├── UsageError         wrong use: a name, a file, an option
+├── DeclarationErrors  everything wrong in the YAML files, all at once
+├── WarehouseBusy      another process holds the warehouse
+├── Held               another process runs this sync
+├── InputsMoved        the plan that was approved is no longer the plan
+├── PlanRefused        the source cannot be planned (a column vanished, a model is missing)
+└── GuardStop          a guard stopped the run before the first call
 """
 
 from __future__ import annotations

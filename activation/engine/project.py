@@ -31,7 +31,9 @@ class Project:
         named = given or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
         if named is not None:
             if not (named / "dbt_models" / "dbt_project.yml").is_file():
-                raise UsageError(f"{named} is not a Sluice project: it has no dbt_models/dbt_project.yml. Make one with `sluice init {named}`.")
+                raise UsageError(
+                    f"{named} is not a Sluice project: it has no dbt_models/dbt_project.yml. Make one with `sluice init {named}`."
+                )
             return cls(named.resolve())
         here = Path.cwd().resolve()
         for folder in (here, *here.parents, REPOSITORY):
@@ -47,7 +49,9 @@ class Project:
         for name in COPIED:
             source, target = REPOSITORY / name, root / name
             if source.is_dir():
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("target", "logs", "__pycache__", "dbt_packages", ".user.yml"))
+                shutil.copytree(
+                    source, target, ignore=shutil.ignore_patterns("target", "logs", "__pycache__", "dbt_packages", ".user.yml")
+                )
             elif source.is_file():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source, target)

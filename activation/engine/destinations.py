@@ -1,0 +1,148 @@
+"""A destination: one configured account of a connector.
+
+Values may hold `${VARIABLE}` or `${VARIABLE:-default}`. They are resolved when the destination is opened, so that a project loads
+with an empty environment. Secrets must be variables; on a loopback address a missing secret takes the sandbox's value.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any, get_args
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, ValidationError
+
+import connectors
+from activation.engine.errors import UsageError
+from activation.engine.specs import NAME, Limits
+from activation.engine.yaml_file import YamlFile, did_you_mean
+from connectors.base import Connector
+
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A declared destination. Its repr names it and nothing else."""
+
+    name: str
+    connector_name: str
+    connector: type[Connector]
+    written: Mapping[str, Any] = field(repr=False)
+    base_url: str | None
+    limits: Limits
+    file: str
+    line: int
+
+    @classmethod
+    def declared(cls, file: YamlFile, name: str) -> Destination | None:
+        """The entry `name` of destinations.yml, or None after noting its faults in `file`."""
+        entry = file.data[name]
+        if not NAME.match(name):
+            file.fault((name,), f"`{name}`: use lower-case letters, digits and underscores.")
+            return None
+        if not isinstance(entry, dict) or "connector" not in entry:
+            file.fault((name,), f"`{name}` needs a `connector`.{did_you_mean('', set(connectors.names()))}")
+            return None
+        kind = entry["connector"]
+        if kind not in connectors.names():
+            file.fault((name, "connector"), f"there is no connector `{kind}`.{did_you_mean(str(kind), set(connectors.names()))}")
+            return None
+        connector = connectors.find(kind)
+        before = len(file.faults)
+        limits = file.validate(Limits, entry.get("limits") or {}, (name, "limits"))
+        options = {key: value for key, value in entry.items() if key not in {"connector", "base_url", "limits"}}
+        known = connector.Options.model_fields
+        for key, value in options.items():
+            if key not in known:
+                file.fault(
+                    (name, key), f"`{key}` is not an option of {kind}.{did_you_mean(key, set(known) | {'base_url', 'limits'})}"
+                )
+            elif _is_secret(known[key].annotation) and not (
+                isinstance(value, str) and VARIABLE.fullmatch(value) and ":-" not in value
+            ):
+                file.fault(
+                    (name, key), f"`{key}` is a secret. Write it as ${{{name.upper()}_{key.upper()}}} and set that variable."
+                )
+        for key, info in known.items():
+            if info.is_required() and key not in options and not _sandbox_value(info):
+                file.fault((name,), f"`{name}` needs `{key}`.")
+        if len(file.faults) > before:
+            return None
+        return cls(name, kind, connector, options, entry.get("base_url"), limits, file.shown, file.line((name,)))
+
+    def address(self, environment: Mapping[str, str] | None = None) -> str:
+        """The base address with its variables resolved; the vendor's own when none was declared."""
+        written = self.base_url if self.base_url is not None else self.connector.base_url
+        return str(self._resolve("base_url", written, os.environ if environment is None else environment)).rstrip("/")
+
+    def open_options(self, environment: Mapping[str, str] | None = None) -> Any:
+        """The connector's options with variables resolved and validated. Raises UsageError naming what is missing, never a value."""
+        env = os.environ if environment is None else environment
+        local = is_loopback(self.address(env))
+        values: dict[str, Any] = {}
+        for key, info in self.connector.Options.model_fields.items():
+            written = self.written.get(key)
+            substitute = _sandbox_value(info) if local else None
+            if written is None:
+                if substitute is not None:
+                    values[key] = substitute
+                continue
+            if (
+                substitute is not None
+                and isinstance(written, str)
+                and (match := VARIABLE.fullmatch(written))
+                and not env.get(match[1])
+            ):
+                values[key] = substitute
+                continue
+            values[key] = self._resolve(key, written, env)
+        try:
+            return self.connector.Options.model_validate(values)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"`{'.'.join(map(str, p['loc']))}` {p['msg'][0].lower()}{p['msg'][1:]}"
+                for p in error.errors(include_url=False, include_input=False)
+            )
+            raise UsageError(f"{self.file}:{self.line}: destination `{self.name}`: {problems}.") from None
+
+    def _resolve(self, key: str, value: Any, environment: Mapping[str, str]) -> Any:
+        if not isinstance(value, str):
+            return value
+
+        def put(match: re.Match[str]) -> str:
+            found = environment.get(match[1]) or match[2]
+            if found is None:
+                raise UsageError(
+                    f"{self.file}:{self.line}: destination `{self.name}` needs the environment variable {match[1]} (for `{key}`). "
+                    f"Set it, or give the destination a loopback base_url to use the sandbox."
+                )
+            return found
+
+        return VARIABLE.sub(put, value)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is on this machine. A path without a host (files) is."""
+    host = urlsplit(address).hostname
+    if not host:
+        return True
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_secret(annotation: Any) -> bool:
+    return annotation is SecretStr or SecretStr in get_args(annotation)
+
+
+def _sandbox_value(info: Any) -> str | None:
+    extra = info.json_schema_extra
+    return extra.get("sandbox") if isinstance(extra, dict) else None
