@@ -1,0 +1,69 @@
+"""What is to go wrong: faults are ordered by a test or a person, and used up by the requests they hit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import unquote_plus
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Kind = Literal["rate_limit", "server_error", "partial", "timeout", "reset", "slow", "broken_json"]
+REQUEST_KINDS: frozenset[str] = frozenset({"rate_limit", "server_error", "timeout", "reset", "slow", "broken_json"})
+
+
+class Fault(BaseModel):
+    """Something that goes wrong for `vendor`, `times` times, with requests (or, for `partial`, rows) that contain `match`.
+
+    rate_limit    refused as too many, not taken; `retry_after` seconds are told
+    server_error  refused with a 5xx, not taken; `retry_after` seconds are told if set
+    partial       taken, but for the rows that match; `code` is the vendor's error code
+    timeout       taken, and never answered
+    reset         the connection is reset by peer, `when` before or after the request was taken
+    slow          taken, and answered after `seconds`
+    broken_json   taken, and answered with half of the JSON
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    vendor: str
+    kind: Kind
+    times: int = Field(default=1, ge=1)
+    match: str = ""
+    retry_after: int | None = Field(default=None, ge=0)
+    seconds: float = Field(default=2.0, ge=0)
+    when: Literal["before", "after"] = "after"
+    code: str | None = None
+
+
+@dataclass
+class Ordered:
+    fault: Fault
+    left: int
+
+
+class Faults:
+    """The faults still to come, first ordered first used."""
+
+    def __init__(self) -> None:
+        self._ordered: list[Ordered] = []
+
+    def add(self, fault: Fault) -> None:
+        self._ordered.append(Ordered(fault, fault.times))
+
+    def clear(self) -> None:
+        self._ordered.clear()
+
+    def left(self) -> list[dict[str, object]]:
+        return [{**ordered.fault.model_dump(), "times": ordered.left} for ordered in self._ordered]
+
+    def take(self, vendor: str, text: str, kinds: frozenset[str] = REQUEST_KINDS) -> Fault | None:
+        """The first fault of these kinds for that vendor whose `match` is in the text (as it is, or URL-decoded), used once."""
+        for ordered in self._ordered:
+            fault = ordered.fault
+            if fault.vendor == vendor and fault.kind in kinds and (fault.match in text or fault.match in unquote_plus(text)):
+                ordered.left -= 1
+                if not ordered.left:
+                    self._ordered.remove(ordered)
+                return fault
+        return None
