@@ -78,18 +78,14 @@ class Declarations:
     def find(self, ref: str) -> Activation:
         """The sync or send `destination/name`. Raises UsageError with the nearest name."""
         if ref not in self.activations:
-            raise UsageError(
-                f"There is no sync or send `{ref}`.{did_you_mean(ref, set(self.activations))} `sluice list` shows them all."
-            )
+            raise UsageError(f"There is no sync or send `{ref}`.{did_you_mean(ref, set(self.activations))} `sluice list` shows them all.")
         return self.activations[ref]
 
     # -- reading ------------------------------------------------------------------------------------------------
 
     def _files(self, folder: str) -> list[Path]:
         room = self.project.declarations / folder
-        return (
-            sorted(path for path in room.rglob("*") if path.suffix in {".yml", ".yaml"} and path.is_file()) if room.is_dir() else []
-        )
+        return sorted(path for path in room.rglob("*") if path.suffix in {".yml", ".yaml"} and path.is_file()) if room.is_dir() else []
 
     def _read(self, path: Path) -> YamlFile:
         file = YamlFile.read(path, self.project.relative(path))
@@ -159,9 +155,7 @@ class Declarations:
             if destination and target:
                 self._check_capabilities(file, destination, target, spec)
                 settings = file.validate(target.settings, spec.settings, ("settings",))
-                self._add(
-                    Activation(f"{parts[0]}/{path.stem}", "sync", path.stem, destination, spec, target, settings, file.shown), file
-                )
+                self._add(Activation(f"{parts[0]}/{path.stem}", "sync", path.stem, destination, spec, target, settings, file.shown), file)
         self.faults += file.faults
 
     def _load_send(self, path: Path) -> None:
@@ -180,9 +174,7 @@ class Declarations:
                 self._check_variant(file, spec, destination)
                 settings = file.validate(target.settings, spec.settings, ("settings",))
                 self._add(
-                    Activation(
-                        f"{spec.destination}/{path.stem}", "send", path.stem, destination, spec, target, settings, file.shown
-                    ),
+                    Activation(f"{spec.destination}/{path.stem}", "send", path.stem, destination, spec, target, settings, file.shown),
                     file,
                 )
         self.faults += file.faults
@@ -238,9 +230,7 @@ class Declarations:
         for missing in sorted(target.required - set(spec.fields)):
             file.fault(("fields",), f"{what} needs the field `{missing}`.")
         if target.message:
-            file.fault(
-                ("object",), f"`{spec.object}` is a message. Messages leave by a send (activation/sends), once for each person."
-            )
+            file.fault(("object",), f"`{spec.object}` is a message. Messages leave by a send (activation/sends), once for each person.")
 
     def _check_variant(self, file: YamlFile, spec: Send, destination: Destination) -> None:
         content = self.contents.get(spec.content)

@@ -59,15 +59,9 @@ class Destination:
         known = connector.Options.model_fields
         for key, value in options.items():
             if key not in known:
-                file.fault(
-                    (name, key), f"`{key}` is not an option of {kind}.{did_you_mean(key, set(known) | {'base_url', 'limits'})}"
-                )
-            elif _is_secret(known[key].annotation) and not (
-                isinstance(value, str) and VARIABLE.fullmatch(value) and ":-" not in value
-            ):
-                file.fault(
-                    (name, key), f"`{key}` is a secret. Write it as ${{{name.upper()}_{key.upper()}}} and set that variable."
-                )
+                file.fault((name, key), f"`{key}` is not an option of {kind}.{did_you_mean(key, set(known) | {'base_url', 'limits'})}")
+            elif _is_secret(known[key].annotation) and not (isinstance(value, str) and VARIABLE.fullmatch(value) and ":-" not in value):
+                file.fault((name, key), f"`{key}` is a secret. Write it as ${{{name.upper()}_{key.upper()}}} and set that variable.")
         for key, info in known.items():
             if info.is_required() and key not in options and not _sandbox_value(info):
                 file.fault((name,), f"`{name}` needs `{key}`.")
@@ -92,12 +86,7 @@ class Destination:
                 if substitute is not None:
                     values[key] = substitute
                 continue
-            if (
-                substitute is not None
-                and isinstance(written, str)
-                and (match := VARIABLE.fullmatch(written))
-                and not env.get(match[1])
-            ):
+            if substitute is not None and isinstance(written, str) and (match := VARIABLE.fullmatch(written)) and not env.get(match[1]):
                 values[key] = substitute
                 continue
             values[key] = self._resolve(key, written, env)

@@ -49,9 +49,7 @@ class Project:
         for name in COPIED:
             source, target = REPOSITORY / name, root / name
             if source.is_dir():
-                shutil.copytree(
-                    source, target, ignore=shutil.ignore_patterns("target", "logs", "__pycache__", "dbt_packages", ".user.yml")
-                )
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("target", "logs", "__pycache__", "dbt_packages", ".user.yml"))
             elif source.is_file():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source, target)

@@ -78,9 +78,7 @@ class YamlFile:
         try:
             return yaml.constructor.SafeConstructor().construct_object(node)
         except yaml.YAMLError:
-            self.faults.append(
-                Fault(self.shown, node.start_mark.line + 1, f"`{node.tag}` is not allowed here. Write a plain value.")
-            )
+            self.faults.append(Fault(self.shown, node.start_mark.line + 1, f"`{node.tag}` is not allowed here. Write a plain value."))
             return None
 
     def line(self, place: Place) -> int:
@@ -101,9 +99,7 @@ class YamlFile:
         except ValidationError as error:
             for problem in error.errors(include_url=False, include_input=False):
                 # Union members and "__root__" parts are no places in the file.
-                where = place + tuple(
-                    part for part in problem["loc"] if (*place, part) in self.lines or isinstance(part, int | str)
-                )
+                where = place + tuple(part for part in problem["loc"] if (*place, part) in self.lines or isinstance(part, int | str))
                 self.fault(where, _sentence(problem, model, where[len(place) :]))
             return None
 

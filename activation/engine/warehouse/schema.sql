@@ -1,0 +1,56 @@
+-- What Sluice itself keeps in the warehouse. Everything here may be run again at any time.
+-- `raw` is what landed, as it came; `activation` is what left, and what became of it. dbt reads both as sources.
+
+create schema if not exists raw;
+create schema if not exists activation;
+create sequence if not exists raw.batch_numbers;
+
+-- Lines that could not land, with where they stood and why.
+create table if not exists raw.quarantine (
+    _source varchar, _batch_id varchar, _file varchar, _line bigint, reason varchar, content varchar, _landed_at timestamp
+);
+
+-- Files that landed, by content, so that the same file is not read twice.
+create table if not exists raw.files (
+    _source varchar, file varchar, sha256 varchar, bytes bigint, rows bigint, landed bigint, duplicates bigint, quarantined bigint,
+    _batch_id varchar, _landed_at timestamp
+);
+
+-- Every field ever seen in a source, with its type. A field that changes type has two rows.
+create table if not exists raw.fields (
+    _source varchar, field varchar, type varchar, first_seen_at timestamp, first_batch_id varchar
+);
+
+-- One row per run of a sync or send.
+create table if not exists activation.sync_runs (
+    run_id varchar primary key, ref varchar, kind varchar, destination varchar, channel varchar, plan_hash varchar,
+    started_at timestamp, finished_at timestamp, status varchar, as_of timestamp,
+    planned bigint, sent bigint, rejected bigint, withheld bigint, unknown bigint, skipped bigint, invalid bigint,
+    add_planned bigint, add_attempted bigint, add_succeeded bigint, add_failed bigint,
+    change_planned bigint, change_attempted bigint, change_succeeded bigint, change_failed bigint,
+    remove_planned bigint, remove_attempted bigint, remove_succeeded bigint, remove_failed bigint,
+    overridden_by varchar, override_reason varchar
+);
+
+-- One row per row of every plan: what was to happen and the one outcome it had.
+create table if not exists activation.sync_changelog (
+    run_id varchar, ref varchar, kind varchar, destination varchar, channel varchar, purpose varchar, row_number bigint,
+    key varchar, profile_id varchar, operation varchar, outcome varchar, reason_code varchar, reason varchar,
+    message_id varchar, provider_id varchar, recorded_at timestamp
+);
+
+-- One row per sync and key: what the destination last acknowledged. Sends keep one row per person who got, or may have got, the message.
+create table if not exists activation.sync_snapshot (
+    ref varchar, key varchar, hash varchar, hash_version varchar, payload json, match_value varchar, profile_id varchar,
+    provider_id varchar, acknowledged_at timestamp, run_id varchar,
+    state varchar  -- acknowledged; held: may have got it, not repeated; dropped: not to be sent any more
+);
+
+create or replace view activation.sync_rejections as
+select * from activation.sync_changelog where outcome in ('rejected', 'invalid');
+
+create or replace view activation.sends as
+select * from activation.sync_runs where kind = 'send';
+
+create or replace view activation.deliveries as
+select * from activation.sync_changelog where message_id is not null;
