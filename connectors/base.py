@@ -16,6 +16,7 @@ Trouble with one row is a value (`Outcome`). Trouble with the whole request is a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -239,6 +240,25 @@ class Answer:
                 raise Transient("UNAVAILABLE", f"{self.vendor} answered {status}.", retry_after(response))
             raise Unanswered("SERVER_ERROR", f"{self.vendor} answered {status}: it is not known whether the request was carried out.")
 
+    def json(self, response: httpx.Response) -> Any:
+        """The JSON of an answer that said it is well. Raises `Unanswered` when it cannot be read: the request was probably carried out."""
+        try:
+            return orjson.loads(response.content)
+        except orjson.JSONDecodeError:
+            raise Unanswered("BROKEN_ANSWER", f"{self.vendor} answered {response.status_code} with something that is not JSON.") from None
+
+
+PERSONAL = re.compile(r"[^\s<>\"'(),:;=]+@[^\s<>\"'(),:;]+|\+?\d[\d\s().-]{5,}\d")  # mail addresses and telephone numbers
+
+
+def impersonal(text: str, row: Row | None = None, limit: int = 200) -> str:
+    """A vendor's words, fit for a log: one line of at most `limit` characters without addresses, telephone numbers, or values of the row."""
+    for value in sorted(map(str, row.fields.values()), key=len, reverse=True) if row else ():
+        if len(value) > 3:
+            text = text.replace(value, "…")
+    text = " ".join(PERSONAL.sub("…", text).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
 
 def retry_after(response: httpx.Response, now: datetime | None = None) -> float | None:
     """Seconds the `Retry-After` header asks to wait (RFC 9110 10.2.3: seconds or a date), or None."""
@@ -256,5 +276,5 @@ def retry_after(response: httpx.Response, now: datetime | None = None) -> float 
 
 __all__ = [
     "Answer", "BadSignature", "Batch", "Callback", "Connector", "ConnectorError", "Fatal", "NoSettings", "Object", "Operation",
-    "Outcome", "Received", "Refused", "Row", "SecretStr", "Status", "Strict", "Transient", "Unanswered", "retry_after", "secret",
+    "Outcome", "Received", "Refused", "Row", "SecretStr", "Status", "Strict", "Transient", "Unanswered", "impersonal", "retry_after", "secret",
 ]  # fmt: skip

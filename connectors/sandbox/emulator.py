@@ -16,7 +16,7 @@ import orjson
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connectors.sandbox.faults import Fault
+from connectors.sandbox.faults import KINDS, Fault
 
 if TYPE_CHECKING:
     from connectors.sandbox.server import Sandbox
@@ -85,6 +85,7 @@ class Emulator:
     reports_on: ClassVar[str] = ""  # the vendor whose kept things are receipted; empty: its own
     chunk: ClassVar[int] = 100  # kept things per call of `receipts`; all of a chunk is sent again if one of its requests failed
     own_port: ClassVar[bool] = False  # true: `listen` serves a protocol other than HTTP
+    kinds: ClassVar[frozenset[str]] = KINDS  # the faults it can be ordered to have
 
     def __init__(self, sandbox: Sandbox, name: str) -> None:
         self.sandbox = sandbox

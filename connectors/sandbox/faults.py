@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 from urllib.parse import unquote_plus
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal["rate_limit", "server_error", "partial", "timeout", "reset", "slow", "broken_json"]
-REQUEST_KINDS: frozenset[str] = frozenset({"rate_limit", "server_error", "timeout", "reset", "slow", "broken_json"})
+KINDS: frozenset[str] = frozenset(get_args(Kind))
+REQUEST_KINDS = KINDS - {"partial"}
 
 
 class Fault(BaseModel):
@@ -57,11 +58,16 @@ class Faults:
     def left(self) -> list[dict[str, object]]:
         return [{**ordered.fault.model_dump(), "times": ordered.left} for ordered in self._ordered]
 
-    def take(self, vendor: str, text: str, kinds: frozenset[str] = REQUEST_KINDS) -> Fault | None:
-        """The first fault of these kinds for that vendor whose `match` is in the text (as it is, or URL-decoded), used once."""
+    def take(self, vendor: str, text: str, kinds: frozenset[str] = REQUEST_KINDS, when: str | None = None) -> Fault | None:
+        """The first fault of these kinds for that vendor whose `match` is in the text (as it is, or URL-decoded), used once.
+
+        With `when`, a reset counts only if it is to happen then.
+        """
         for ordered in self._ordered:
             fault = ordered.fault
-            if fault.vendor == vendor and fault.kind in kinds and (fault.match in text or fault.match in unquote_plus(text)):
+            if fault.vendor != vendor or fault.kind not in kinds or (fault.kind == "reset" and when not in (None, fault.when)):
+                continue
+            if fault.match in text or fault.match in unquote_plus(text):
                 ordered.left -= 1
                 if not ordered.left:
                     self._ordered.remove(ordered)

@@ -181,6 +181,8 @@ class Sandbox:
                 return _json({"errors": [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]}, 400)
             if fault.vendor not in self.emulators:
                 return _json({"errors": [f"vendor: there are {', '.join(self.emulators)}"]}, 400)
+            if fault.kind not in self.emulators[fault.vendor].kinds:
+                return _json({"errors": [f"kind: {fault.vendor} has no {fault.kind}"]}, 400)
             self.faults.add(fault)
         return _json({"faults": self.faults.left()})
 
