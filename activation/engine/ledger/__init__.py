@@ -170,54 +170,63 @@ class Ledger:
     # -- intents and outcomes ---------------------------------------------------------------------------------------
 
     def intend(self, lease: Lease, run: Mapping[str, str], intents: Sequence[Intent]) -> dict[int, Recorded]:
-        """Write intents before a call. Rows that must not leave come back with their outcome already: a message that was sent, or may have been."""
-        now = time.time()
-        refused: dict[int, Recorded] = {}
+        """Write intents before a call. Rows that must not leave come back with their outcome: a message that was sent, or may have been."""
         with self._write(lease) as db:
-            for intent in intents:
-                if intent.message_id is None:
-                    continue
-                seen = db.execute("select state, run_id, intended_at from messages where message_id = ?", (intent.message_id,)).fetchone()
-                if seen and not (seen["state"] == "rejected" or (seen["state"] == "intended" and seen["run_id"] == run["run_id"])):
-                    if seen["state"] == "sent":
-                        refused[intent.row_number] = Recorded(
-                            intent.row_number,
-                            "skipped",
-                            "ALREADY_SENT",
-                            "This message was sent in an earlier run.",
-                            None,
-                            intent.message_id,
-                        )
-                        continue
-                    if now - seen["intended_at"] >= intent.resend_within:
-                        refused[intent.row_number] = Recorded(
-                            intent.row_number,
-                            "unknown",
-                            "HELD",
-                            "An earlier attempt may have arrived; it is not repeated.",
-                            None,
-                            intent.message_id,
-                        )
-                        continue
-                # The time of the first intent stays: the vendor's window runs from there.
-                db.execute(
-                    "insert into messages values (?, ?, ?, ?, ?, ?, 'intended', ?, ?) on conflict (message_id) do update set "
-                    "state = 'intended', run_id = excluded.run_id, "
-                    "intended_at = case when messages.state = 'rejected' then excluded.intended_at else messages.intended_at end",
-                    (intent.message_id, run["ref"], intent.profile_id, run["channel"], run["purpose"], run["run_id"], now, run["as_of"]),
-                )
-            db.executemany(
-                "insert into deliveries (run_id, row_number, batch, attempt, intended_at) values (?, ?, ?, 1, ?) "
-                "on conflict (run_id, row_number) do update set attempt = attempt + 1, batch = excluded.batch, intended_at = excluded.intended_at",
-                [(run["run_id"], intent.row_number, intent.batch, now) for intent in intents],
-            )
-            self._record(db, run["run_id"], list(refused.values()), now)
-        return refused
+            return self._intend(db, run, intents)
 
     def record(self, lease: Lease, run_id: str, outcomes: Iterable[Recorded]) -> None:
         """Write outcomes after a call."""
         with self._write(lease) as db:
             self._record(db, run_id, list(outcomes), time.time())
+
+    def write_together(
+        self, lease: Lease, run: Mapping[str, str], parts: Sequence[Sequence[Intent] | Sequence[Recorded]]
+    ) -> list[dict[int, Recorded]]:
+        """Several intents and outcomes in one commit: what makes one row a request affordable. Answers in order of the parts."""
+        answers: list[dict[int, Recorded]] = []
+        with self._write(lease) as db:
+            for part in parts:
+                intents = [item for item in part if isinstance(item, Intent)]
+                outcomes = [item for item in part if isinstance(item, Recorded)]
+                answers.append(self._intend(db, run, intents) if intents else {})
+                if outcomes:
+                    self._record(db, run["run_id"], outcomes, time.time())
+        return answers
+
+    def _intend(self, db: sqlite3.Connection, run: Mapping[str, str], intents: Sequence[Intent]) -> dict[int, Recorded]:
+        now = time.time()
+        refused = {}
+        for intent in intents:
+            if intent.message_id is not None:
+                refusal = self._claim(db, run, intent, intent.message_id, now)
+                if refusal:
+                    refused[intent.row_number] = refusal
+        db.executemany(
+            "insert into deliveries (run_id, row_number, batch, attempt, intended_at) values (?, ?, ?, 1, ?) "
+            "on conflict (run_id, row_number) do update set attempt = attempt + 1, batch = excluded.batch, intended_at = excluded.intended_at",
+            [(run["run_id"], intent.row_number, intent.batch, now) for intent in intents],
+        )
+        self._record(db, run["run_id"], list(refused.values()), now)
+        return refused
+
+    def _claim(self, db: sqlite3.Connection, run: Mapping[str, str], intent: Intent, message_id: str, now: float) -> Recorded | None:
+        """Claim a message for this run, or say why it must not leave."""
+        seen = db.execute("select state, run_id, intended_at from messages where message_id = ?", (message_id,)).fetchone()
+        if seen and seen["state"] == "sent":
+            return Recorded(intent.row_number, "skipped", "ALREADY_SENT", "This message was sent in an earlier run.", None, message_id)
+        mine = seen and seen["state"] == "intended" and seen["run_id"] == run["run_id"]
+        if seen and seen["state"] != "rejected" and not mine and now - seen["intended_at"] >= intent.resend_within:
+            return Recorded(
+                intent.row_number, "unknown", "HELD", "An earlier attempt may have arrived; it is not repeated.", None, message_id
+            )
+        db.execute(
+            "insert into messages values (?, ?, ?, ?, ?, ?, 'intended', ?, ?) on conflict (message_id) do update set "
+            "state = 'intended', run_id = excluded.run_id, as_of = excluded.as_of, "
+            # The vendor's window for repeats runs from the first intent.
+            "intended_at = case when messages.state = 'rejected' then excluded.intended_at else messages.intended_at end",
+            (message_id, run["ref"], intent.profile_id, run["channel"], run["purpose"], run["run_id"], now, run["as_of"]),
+        )
+        return None
 
     def _record(self, db: sqlite3.Connection, run_id: str, outcomes: Sequence[Recorded], now: float) -> None:
         db.executemany(
