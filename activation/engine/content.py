@@ -1,0 +1,135 @@
+"""Messages: content rendered for one person, in a sandbox, strictly. What a template may not do, it cannot."""
+
+from __future__ import annotations
+
+import html as html_text
+import re
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import orjson
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from activation.engine.links import Links
+from activation.engine.specs import Content
+
+HREF = re.compile(r"""(<a\b[^>]*?\bhref\s*=\s*)(["'])(https?://[^"']+)\2""", re.IGNORECASE)
+TAGS = re.compile(r"<(script|style|head)\b.*?</\1>|<[^>]+>", re.IGNORECASE | re.DOTALL)
+LONGEST_SUBJECT = 998 // 4  # RFC 5322 2.1.1 with room for encoded words
+
+
+class CannotRender(Exception):
+    """This person's message cannot be made. The sentence names the field or the fault, never a value."""
+
+
+class Renderer:
+    """Turns the fields of one row into the payload of its message. One renderer serves a whole run."""
+
+    def __init__(self, folder: Path, name: str, content: Content, channel: str, purpose: str, links: Links) -> None:
+        self.folder, self.name, self.content, self.channel, self.purpose, self.links = folder, name, content, channel, purpose, links
+        self._plain = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
+        self._html = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
+        self._templates: dict[tuple[bool, str], Any] = {}
+
+    def render(self, message_id: str, contact: str, fields: Mapping[str, Any]) -> bytes:
+        """The payload of one message as JSON. Raises CannotRender."""
+        values = {key: self.content.defaults.get(key) if value is None else value for key, value in fields.items()}
+        values = {
+            **{k: v for k, v in self.content.defaults.items() if k not in values},
+            **{k: v for k, v in values.items() if v is not None},
+        }
+        make: Callable[[str, str, dict[str, Any]], dict[str, Any]] = {"email": self._email, "sms": self._sms, "wechat": self._wechat}[
+            self.channel
+        ]
+        try:
+            return orjson.dumps(make(message_id, contact, values))
+        except TemplateError as error:
+            raise CannotRender(f"content `{self.name}`: {_without_values(error)}") from None
+        except (ArithmeticError, TypeError, ValueError, AttributeError, LookupError, RecursionError) as error:
+            # Whatever an expression in a template runs into is the template's fault, and only this row's.
+            raise CannotRender(f"content `{self.name}`: an expression fails with {type(error).__name__}") from None
+
+    def _put(self, text: str, values: Mapping[str, Any], html: bool = False) -> str:
+        template = self._templates.get((html, text))
+        if template is None:
+            template = self._templates[(html, text)] = (self._html if html else self._plain).from_string(text)
+        return str(template.render(**values))
+
+    def _email(self, message_id: str, contact: str, values: dict[str, Any]) -> dict[str, Any]:
+        variant = self.content.email
+        assert variant is not None
+        unsubscribe = self.links.unsubscribe(message_id, "email", self.purpose)
+        body = self._put(self._source, {**values, "unsubscribe_url": unsubscribe}, html=True)
+        text = self._put(variant.text, {**values, "unsubscribe_url": unsubscribe}) if variant.text else _as_text(body)
+        subject = " ".join(self._put(variant.subject, values).split())
+        if not subject or len(subject) > LONGEST_SUBJECT:
+            raise CannotRender(f"content `{self.name}`: the subject is {'empty' if not subject else 'too long'}")
+        return {
+            "from": variant.sender,
+            "to": contact,
+            "subject": subject,
+            "html": self._tracked(message_id, body, unsubscribe),
+            "text": text,
+            "unsubscribe_url": unsubscribe,
+        }
+
+    def _sms(self, message_id: str, contact: str, values: dict[str, Any]) -> dict[str, Any]:
+        variant = self.content.sms
+        assert variant is not None
+        params = {key: self._put(template, values) for key, template in variant.params.items()}
+        return {"phone": contact, "sign_name": variant.sign_name, "template_code": variant.template_code, "params": params}
+
+    def _wechat(self, message_id: str, contact: str, values: dict[str, Any]) -> dict[str, Any]:
+        variant = self.content.wechat
+        assert variant is not None
+        payload: dict[str, Any] = {
+            "openid": contact,
+            "template_id": variant.template_id,
+            "data": {key: {"value": self._put(template, values)} for key, template in variant.data.items()},
+        }
+        if variant.url:
+            payload["url"] = self.links.click(message_id, self._campaign(self._put(variant.url, values)))
+        return payload
+
+    @cached_property
+    def _source(self) -> str:
+        assert self.content.email is not None
+        return (self.folder / self.content.email.html).read_text(encoding="utf-8")
+
+    def _tracked(self, message_id: str, body: str, unsubscribe: str) -> str:
+        """Links to the web become signed redirects that carry the campaign; an open pixel stands at the end."""
+
+        def put(match: re.Match[str]) -> str:
+            target = html_text.unescape(match[3])
+            if target == unsubscribe:
+                return match[0]
+            return f"{match[1]}{match[2]}{html_text.escape(self.links.click(message_id, self._campaign(target)))}{match[2]}"
+
+        tracked = HREF.sub(put, body)
+        pixel = f'<img src="{html_text.escape(self.links.open(message_id))}" width="1" height="1" alt="">'
+        return tracked.replace("</body>", f"{pixel}</body>") if "</body>" in tracked else tracked + pixel
+
+    def _campaign(self, url: str) -> str:
+        if not self.content.utm:
+            return url
+        parts = urlsplit(url)
+        query = parse_qsl(parts.query, keep_blank_values=True)
+        present = {key for key, _ in query}
+        query += [(f"utm_{key}", value) for key, value in self.content.utm.items() if f"utm_{key}" not in present]
+        return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+def _as_text(body: str) -> str:
+    linked = re.sub(r"""<a\b[^>]*?href\s*=\s*["']([^"']+)["'][^>]*>(.*?)</a>""", r"\2 (\1)", body, flags=re.IGNORECASE | re.DOTALL)
+    broken = re.sub(r"</(p|div|h[1-6]|tr|li)>|<br\s*/?>", "\n", linked, flags=re.IGNORECASE)
+    lines = [" ".join(line.split()) for line in html_text.unescape(TAGS.sub("", broken)).splitlines()]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+
+
+def _without_values(error: TemplateError) -> str:
+    """Jinja's own sentence; undefined names and security faults name the variable or attribute, not what it holds."""
+    return re.sub(r"'[^']*' object", "the value", str(error.message or type(error).__name__)).rstrip(".")

@@ -1,0 +1,263 @@
+"""Delivery: intent, call, outcome, for every batch; no warehouse lock is held. Every row that is tried ends with one outcome in the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from activation.engine.content import CannotRender, Renderer
+from activation.engine.declarations import Activation
+from activation.engine.ledger import LEASE_SECONDS, Intent, Lease, Ledger, Recorded
+from activation.engine.outgoing import Lot
+from activation.engine.transport import Throttle, backoff, client
+from connectors.base import Batch, Connector, Fatal, Outcome, Refused, Row, Transient, Unanswered
+
+ATTEMPTS = 4
+CIRCUIT_SECONDS = 60.0
+TIMEOUT_SECONDS = 30.0
+Progress = Callable[[int], None]
+
+
+@dataclass
+class Stop:
+    """Ask a delivery to stop: what is in flight is finished, nothing more leaves."""
+
+    asked: bool = False
+    code: str = ""
+    reason: str = ""
+
+    def ask(self, code: str, reason: str) -> None:
+        if not self.asked:
+            self.asked, self.code, self.reason = True, code, reason
+
+
+@dataclass
+class _Books:
+    """The ledger as the event loop sees it: writes that wait at the same moment share one commit."""
+
+    ledger: Ledger
+    lease: Lease
+    run: Mapping[str, str]
+    _waiting: list[tuple[Sequence[Any], asyncio.Future[dict[int, Recorded]]]] = field(default_factory=list)
+    _writer: asyncio.Task[None] | None = None
+    _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="ledger"))
+
+    async def write(self, part: Sequence[Intent] | Sequence[Recorded]) -> dict[int, Recorded]:
+        """Durable when it returns. Intents that must not leave come back refused. Raises LeaseLost."""
+        if not part:
+            return {}
+        future: asyncio.Future[dict[int, Recorded]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((part, future))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._drain())
+        return await future
+
+    async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            parts, self._waiting = self._waiting, []
+            try:
+                answers = await loop.run_in_executor(
+                    self._thread, self.ledger.write_together, self.lease, self.run, [part for part, _ in parts]
+                )
+            except BaseException as error:
+                for _, future in parts:
+                    if not future.done():
+                        future.set_exception(error)
+                if not isinstance(error, Exception):
+                    raise
+                continue
+            for (_, future), answer in zip(parts, answers, strict=True):
+                if not future.done():
+                    future.set_result(answer)
+
+    async def keep_lease(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            await asyncio.get_running_loop().run_in_executor(self._thread, self.ledger.renew, self.lease)
+
+    def close(self) -> None:
+        self._thread.shutdown()
+
+
+class Delivery:
+    """One run's delivery. `execute` returns how it ended: `complete`, `incomplete` (the destination), or `stopped` (a person or a fault)."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        lease: Lease,
+        run: Mapping[str, str],
+        activation: Activation,
+        renderer: Renderer | None = None,
+        stop: Stop | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.activation, self.renderer, self.stop, self.progress = activation, renderer, stop or Stop(), progress
+        self.ledger = ledger
+        self.books = _Books(ledger, lease, run)
+        limits = activation.destination.limits
+        target = activation.object
+        self.concurrency = limits.concurrency or target.concurrency
+        self.per_second = min(limits.per_second or target.per_second, target.per_second)
+        self.batch_size = min(limits.batch_size or target.batch_size, target.batch_size)
+        self.timeout = TIMEOUT_SECONDS
+
+    async def execute(self, lots: Iterator[Lot]) -> str:
+        """Deliver every lot. Raises LeaseLost when another process took over; whatever was recorded until then stands."""
+        destination = self.activation.destination
+        address, options = destination.address(), destination.open_options()
+        circuit = self.ledger.circuit(destination.name)
+        if circuit:
+            self.stop.ask(
+                "CIRCUIT_OPEN", f"{destination.name} is paused for {circuit['open_until'] - time.time():.0f} s: {circuit['reason']}"
+            )
+            self.books.close()
+            return "incomplete"
+        throttle = Throttle(self.ledger.path, f"{destination.name}/{self.activation.spec.object}", self.per_second)
+        http = client(address, throttle, self.activation.object.idempotent, self.concurrency, self.timeout)
+        self._throttle = None if address.startswith("http") else throttle
+        heartbeat = asyncio.create_task(self.books.keep_lease())
+        try:
+            async with http, destination.connector(options, http, address) as connector:
+                await self._work(connector, lots)
+        finally:
+            heartbeat.cancel()
+            await asyncio.gather(heartbeat, return_exceptions=True)
+            self.books.close()
+        if not self.stop.asked:
+            self.ledger.close_circuit(destination.name)
+            return "complete"
+        return "incomplete" if self.stop.code == "CIRCUIT_OPEN" else "stopped"
+
+    async def _work(self, connector: Connector, lots: Iterator[Lot]) -> None:
+        """As many lots in flight as may be; the next is read when one is done."""
+        pending: set[asyncio.Task[None]] = set()
+        try:
+            for lot in lots:
+                if self.stop.asked:
+                    break
+                pending.add(asyncio.create_task(self._lot(connector, lot)))
+                if len(pending) >= self.concurrency:
+                    done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        task.result()
+            for task in pending:
+                await task
+        finally:
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+
+    async def _lot(self, connector: Connector, lot: Lot) -> None:
+        if self.stop.asked:
+            return
+        rows, unrenderable = self._rendered(lot)
+        window = self.activation.object.idempotency_seconds
+        profiles = {row.index: profile for row, profile in zip(lot.rows, lot.profiles, strict=True)}
+        refused = await self.books.write([Intent(r.index, lot.number, r.message_id, profiles[r.index], window) for r in rows])
+        if unrenderable:
+            await self.books.write([Intent(outcome.row_number, lot.number) for outcome in unrenderable])
+            await self.books.write(unrenderable)
+        await self._attempt(connector, lot, [row for row in rows if row.index not in refused])
+        if self.progress:
+            self.progress(len(lot.rows))
+
+    def _rendered(self, lot: Lot) -> tuple[list[Row], list[Recorded]]:
+        """For a send, each row's message; rows whose message cannot be made come back as invalid."""
+        if self.renderer is None:
+            return lot.rows, []
+        rows, failed = [], []
+        for row in lot.rows:
+            try:
+                payload = self.renderer.render(row.message_id or "", row.match or "", row.fields)
+            except CannotRender as error:
+                failed.append(Recorded(row.index, "invalid", "TEMPLATE_ERROR", f"The message cannot be made: {error}."))
+            else:
+                rows.append(Row(row.index, row.key, payload, row.match, row.message_id, row.provider_id))
+        return rows, failed
+
+    async def _attempt(self, connector: Connector, lot: Lot, rows: list[Row]) -> None:
+        """Call, and record what came of each row. A refused batch is split in two until the bad row stands alone."""
+        if not rows:
+            return
+        spec = self.activation.spec
+        batch = Batch(
+            object=spec.object,
+            operation=lot.operation,
+            rows=rows,
+            run_id=self.books.run["run_id"],
+            number=lot.number,
+            match_policy=getattr(spec, "match_policy", "upsert"),
+            on_removed=getattr(spec, "on_removed", "nothing"),
+            settings=self.activation.settings,
+        )
+        try:
+            outcomes = await self._call(connector, batch)
+        except Refused as error:
+            if len(rows) == 1:
+                outcomes = [Outcome("rejected", error.code, error.reason)]
+            else:
+                middle = len(rows) // 2
+                await self._attempt(connector, lot, rows[:middle])
+                await self._attempt(connector, lot, rows[middle:])
+                return
+        except Unanswered as error:
+            outcomes = [Outcome("unknown", error.code, error.reason)] * len(rows)
+        except Transient as error:
+            # Nothing of it was processed, and the destination stays away: pause it, others go on.
+            await self._pause(error)
+            outcomes = [Outcome("skipped", error.code, error.reason)] * len(rows)
+        except Fatal as error:
+            self.stop.ask(error.code, error.reason)
+            outcomes = [Outcome("skipped", error.code, error.reason)] * len(rows)
+        if len(outcomes) != len(rows):
+            reason = f"The connector gave {len(outcomes)} outcomes for {len(rows)} rows, so none can be believed."
+            self.stop.ask("BROKEN_CONNECTOR", reason)
+            outcomes = [Outcome("unknown", "BROKEN_CONNECTOR", reason)] * len(rows)
+        await self.books.write(
+            [Recorded(r.index, o.status, o.code, o.reason, o.provider_id, r.message_id) for r, o in zip(rows, outcomes, strict=True)]
+        )
+
+    async def _call(self, connector: Connector, batch: Batch) -> list[Outcome]:
+        """One call, again while the destination says it did not process it, or while doing it again is harmless."""
+        harmless = self.activation.object.idempotent
+        for attempt in range(1, ATTEMPTS + 1):
+            if self._throttle:
+                await self._throttle.wait()
+            try:
+                return await connector.deliver(batch)
+            except Transient as error:
+                if attempt == ATTEMPTS or self.stop.asked or (error.after or 0) > CIRCUIT_SECONDS:
+                    raise
+                pause = error.after if error.after is not None else backoff(attempt)
+            except Unanswered:
+                if not harmless or attempt == ATTEMPTS:
+                    raise
+                pause = backoff(attempt)
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+                name = type(error).__name__
+                raise Transient("UNREACHABLE", f"{self.activation.destination.name} cannot be reached ({name}).") from None
+            except httpx.TransportError as error:
+                if not harmless or attempt == ATTEMPTS:
+                    raise Unanswered("NO_ANSWER", f"The request left and no answer came ({type(error).__name__}).") from None
+                pause = backoff(attempt)
+            await asyncio.sleep(pause)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _pause(self, error: Transient) -> None:
+        name = self.activation.destination.name
+        seconds = max(CIRCUIT_SECONDS, error.after or 0)
+        await asyncio.get_running_loop().run_in_executor(None, _open_circuit, self.ledger, name, seconds, error)
+        self.stop.ask("CIRCUIT_OPEN", f"{name} is paused for {seconds:.0f} s: {error.reason}")
+
+
+def _open_circuit(ledger: Ledger, name: str, seconds: float, error: Transient) -> None:
+    with Ledger(ledger.path) as own:
+        own.open_circuit(name, seconds, error.code, error.reason)

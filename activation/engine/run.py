@@ -1,0 +1,231 @@
+"""A run of a sync or send, whole: what was interrupted is closed first, then plan → guards → gate → deliver → settle."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from activation.engine import gate, guards, outgoing
+from activation.engine.content import Renderer
+from activation.engine.declarations import Activation, Declarations
+from activation.engine.deliver import Delivery, Stop
+from activation.engine.errors import GuardStop, InputsMoved
+from activation.engine.ledger import Lease, Ledger
+from activation.engine.links import Links, project_key
+from activation.engine.models import Models
+from activation.engine.plan import Plan, adopt_receipts, make_plan
+from activation.engine.project import Project
+from activation.engine.settle import Settled, settle
+from activation.engine.warehouse import opened
+
+Announce = Callable[[str], None]
+ProgressBar = Callable[[str, int], "Callable[[int], None]"]
+
+
+@dataclass(frozen=True)
+class Override:
+    """A person's decision to pass the guards."""
+
+    who: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A plan with what the guards and the gate say of it now."""
+
+    plan: Plan
+    guard_reasons: list[str]
+    withheld: Mapping[str, int]
+
+
+@dataclass
+class Runner:
+    """Runs what a project declares. `now` is the moment the gate asks about; leases and limits go by the real clock."""
+
+    project: Project
+    declarations: Declarations
+    now: datetime
+    stop: Stop = field(default_factory=Stop)
+    progress: ProgressBar | None = None
+
+    def preview(self, activation: Activation) -> Preview:
+        """Plan, guards and gate, with nothing sent and nothing moved. The plan file can be applied with its hash."""
+        with Ledger(self.project.ledger) as ledger, opened(self.project) as connection:
+            models = Models(self.project)
+            plan = make_plan(connection, self.project, models, activation)
+            self._note(ledger, plan)
+            verdicts = self.project.plans / f"preview-{os.getpid()}.parquet"
+            try:
+                withheld = self._ask(connection, models, ledger, activation, plan.file, verdicts)
+            finally:
+                verdicts.unlink(missing_ok=True)
+        return Preview(plan, guards.broken(plan, activation.spec.guards), withheld)
+
+    def run(
+        self,
+        activation: Activation,
+        plan_hash: str | None = None,
+        override: Override | None = None,
+        only_keys: list[str] | None = None,
+        check: Callable[[Plan, Path], None] | None = None,
+    ) -> Settled:
+        """Run once. Raises Held, PlanRefused, InputsMoved, GuardStop before anything has left. `check` may raise to stop it there too."""
+        activation.destination.open_options()  # a missing variable is said now, before anything is locked or written
+        with Ledger(self.project.ledger) as ledger:
+            lease = ledger.acquire(activation.ref, f"pid {os.getpid()}")
+            try:
+                self._close_interrupted(ledger, lease, activation)
+                return self._run(ledger, lease, activation, plan_hash, override, only_keys, check)
+            finally:
+                ledger.release(lease)
+
+    def recover(self, activation: Activation) -> list[Settled]:
+        """Close what an earlier process left behind, and do no more."""
+        with Ledger(self.project.ledger) as ledger:
+            if not ledger.unsettled(activation.ref):
+                return []
+            lease = ledger.acquire(activation.ref, f"pid {os.getpid()}")
+            try:
+                return self._close_interrupted(ledger, lease, activation)
+            finally:
+                ledger.release(lease)
+
+    def _run(
+        self,
+        ledger: Ledger,
+        lease: Lease,
+        activation: Activation,
+        plan_hash: str | None,
+        override: Override | None,
+        only_keys: list[str] | None,
+        check: Callable[[Plan, Path], None] | None,
+    ) -> Settled:
+        started_at = datetime.now(UTC)
+        models = Models(self.project)
+        with opened(self.project) as connection:
+            for message_id in adopt_receipts(connection, models, activation):
+                ledger.settle_message(message_id, "sent")
+            plan = make_plan(connection, self.project, models, activation, only_keys)
+            self._note(ledger, plan)
+            if plan_hash is not None and plan.plan_hash != plan_hash:
+                raise InputsMoved(
+                    f"{activation.ref}: the rows are no longer those of plan {plan_hash} (now {plan.plan_hash}). "
+                    f"Look at the new plan with `sluice plan {activation.ref}`."
+                )
+            reasons = guards.broken(plan, activation.spec.guards)
+            if reasons and override is None:
+                raise GuardStop(activation.ref, reasons)
+            run_id = f"r{self.now:%Y%m%dT%H%M%S}-{plan.plan_hash[:8]}-{lease.token}"
+            verdicts = self.project.plans / f"{run_id}.gate.parquet"
+            self._ask(connection, models, ledger, activation, plan.file, verdicts)
+        if check:
+            check(plan, verdicts)
+        run: dict[str, Any] = {
+            "run_id": run_id,
+            "ref": activation.ref,
+            "kind": activation.kind,
+            "destination": activation.destination.name,
+            "channel": activation.channel,
+            "plan_hash": plan.plan_hash,
+            "as_of": self.now.isoformat(),
+            "started_at": started_at.isoformat(),
+            "overridden_by": override.who if override and reasons else None,
+            "override_reason": "; ".join([override.why, *reasons]) if override and reasons else None,
+        }
+        ledger.begin_run(lease, run)
+        total = outgoing.count(plan.file, verdicts)
+        result = "complete"
+        if total:
+            delivery = Delivery(
+                ledger,
+                lease,
+                {**run, "purpose": activation.spec.purpose},
+                activation,
+                self._renderer(activation),
+                self.stop,
+                self.progress(activation.ref, total) if self.progress else None,
+            )
+            with _stops_on_signals(self.stop):
+                result = asyncio.run(delivery.execute(outgoing.lots(plan.file, verdicts, delivery.batch_size)))
+        return self._settle(ledger, lease, activation, run, plan.file, verdicts, result, (self.stop.code, self.stop.reason))
+
+    def _settle(
+        self,
+        ledger: Ledger,
+        lease: Lease,
+        activation: Activation,
+        run: Mapping[str, Any],
+        plan_file: Path,
+        verdicts: Path,
+        result: str,
+        stop: tuple[str, str],
+    ) -> Settled:
+        finished_at = datetime.now(UTC)
+        ledger.end_delivery(lease, run["run_id"], result, finished_at)
+        with opened(self.project) as connection:
+            settled = settle(connection, ledger, activation, run, plan_file, verdicts, result, stop, finished_at)
+        ledger.end_run(lease, run["run_id"])
+        return settled
+
+    def _close_interrupted(self, ledger: Ledger, lease: Lease, activation: Activation) -> list[Settled]:
+        """Runs that ended without settling: what was in flight is unknown, what was never tried is skipped and planned again."""
+        closed = []
+        for row in ledger.unsettled(activation.ref):
+            run = dict(row)
+            ledger.close_interrupted(lease, run["run_id"])
+            result = run["result"] if run["status"] == "delivered" else "interrupted"
+            plan_file = self.project.plans / f"{activation.ref.replace('/', '__')}-{run['plan_hash']}.parquet"
+            verdicts = self.project.plans / f"{run['run_id']}.gate.parquet"
+            stop = ("INTERRUPTED", "The process ended before this row's turn; it is planned again.")
+            closed.append(self._settle(ledger, lease, activation, run, plan_file, verdicts, result, stop))
+        return closed
+
+    def _note(self, ledger: Ledger, plan: Plan) -> None:
+        ledger.note_plan(plan.plan_hash, plan.ref, plan.file.name, self.now, plan.counts)
+
+    def _ask(
+        self, connection: Any, models: Models, ledger: Ledger, activation: Activation, plan_file: Path, verdicts: Path
+    ) -> dict[str, int]:
+        unsettled = [
+            gate.UnsettledMessage(row["profile_id"], row["channel"], datetime.fromisoformat(row["as_of"]))
+            for row in ledger.rows(
+                "select m.profile_id, m.channel, m.as_of from messages m join runs r using (run_id) "
+                "where r.status <> 'settled' and m.state in ('sent', 'unknown', 'intended')"
+            )
+        ]
+        return gate.ask(connection, models, self.declarations.policies, activation, plan_file, self.now, verdicts, unsettled)
+
+    def _renderer(self, activation: Activation) -> Renderer | None:
+        if activation.kind != "send":
+            return None
+        name = activation.send.content
+        links = Links(project_key(self.project.state), os.environ.get("SLUICE_COLLECTOR_URL", "http://127.0.0.1:4020"), self.now)
+        folder = self.project.declarations / "content"
+        return Renderer(folder, name, self.declarations.contents[name], activation.channel, activation.spec.purpose, links)
+
+
+@contextmanager
+def _stops_on_signals(stop: Stop) -> Iterator[None]:
+    """SIGTERM and Ctrl-C finish what is in flight and end cleanly. Only the main thread may listen to signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ask(number: int, _: Any) -> None:
+        stop.ask("STOPPED", f"The run was asked to stop ({signal.Signals(number).name}); what was in flight was finished.")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,137 @@
+"""Settling: outcomes go from the ledger into the warehouse's history, and the acknowledged state moves forward. One transaction, idempotent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from activation.engine.declarations import Activation
+from activation.engine.errors import SluiceError
+from activation.engine.ledger import Ledger
+from activation.engine.plan import HASH_VERSION
+from activation.engine.warehouse import query, transaction
+
+OUTCOMES = ("sent", "rejected", "withheld", "unknown", "skipped", "invalid")
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A run's books, balanced: `planned` is the sum of the outcomes."""
+
+    run_id: str
+    ref: str
+    status: str
+    planned: int
+    outcomes: Mapping[str, int]
+    reasons: list[tuple[str, str, str, int]]  # outcome, code, sentence, rows
+    operations: Mapping[str, Mapping[str, int]]  # add/change/remove → planned, attempted, succeeded, failed
+
+    @property
+    def failed(self) -> bool:
+        """Whether rows failed, or the run did not get through."""
+        return self.status not in {"succeeded"}
+
+
+def settle(
+    connection: duckdb.DuckDBPyConnection,
+    ledger: Ledger,
+    activation: Activation,
+    run: Mapping[str, Any],
+    plan_file: Path,
+    verdicts: Path,
+    result: str,
+    stop: tuple[str, str],
+    finished_at: datetime,
+) -> Settled:
+    """Write one run into the warehouse. Done again it gives the same. `result` is how delivery ended, `stop` why, for rows never tried."""
+    run_id, ref = run["run_id"], run["ref"]
+    rows = ledger.rows(
+        "select row_number, outcome, code, reason, provider_id from deliveries where run_id = ? order by row_number", (run_id,)
+    )
+    columns = list(zip(*rows, strict=True)) if rows else [[], [], [], [], []]
+    types = [pa.int64(), pa.string(), pa.string(), pa.string(), pa.string()]
+    names = ["row_number", "outcome", "code", "reason", "provider_id"]
+    connection.register("ledger_outcomes", pa.table([pa.array(c, t) for c, t in zip(columns, types, strict=True)], names))
+    try:
+        connection.execute(
+            query("outcomes"), {"plan": str(plan_file), "verdicts": str(verdicts), "stop_code": stop[0], "stop_reason": stop[1]}
+        )
+    finally:
+        connection.unregister("ledger_outcomes")
+    outcomes: dict[str, int] = dict.fromkeys(OUTCOMES, 0)
+    outcomes |= dict(connection.execute("select outcome, count(*) from outcomes group by 1").fetchall())
+    planned = (connection.execute("select count(*) from read_parquet(?)", [str(plan_file)]).fetchone() or (0,))[0]
+    if planned != sum(outcomes.values()):
+        raise SluiceError(f"{ref}: the books of run {run_id} do not balance ({planned} planned, outcomes {outcomes}). Nothing was settled.")
+    status = _status(result, outcomes)
+    operations = _operations(connection)
+    now = finished_at.replace(tzinfo=None)
+    with transaction(connection):
+        connection.execute("delete from activation.sync_changelog where run_id = ?", [run_id])
+        connection.execute(
+            "insert into activation.sync_changelog select $run_id, $ref, $kind, $destination, $channel, $purpose, row_number, key, profile_id, operation, "
+            "outcome, reason_code, reason, message_id, provider_id, $now from outcomes order by row_number",
+            {
+                "run_id": run_id,
+                "ref": ref,
+                "kind": activation.kind,
+                "destination": activation.destination.name,
+                "channel": activation.channel,
+                "purpose": activation.spec.purpose,
+                "now": datetime.fromisoformat(run["as_of"]).replace(tzinfo=None),
+            },
+        )
+        # An unanswered message is held. An unanswered record is planned again: writing it twice is writing it once.
+        holds = activation.object.message and not activation.object.idempotency_seconds
+        delete, insert = [part for part in query("settle_snapshot").split(";") if part.strip()][:2]
+        connection.execute(delete, {"ref": ref, "holds": holds})
+        connection.execute(
+            insert,
+            {
+                "ref": ref,
+                "holds": holds,
+                "hash_version": HASH_VERSION,
+                "now": datetime.fromisoformat(run["as_of"]).replace(tzinfo=None),
+                "run_id": run_id,
+            },
+        )
+        counters = [
+            operations[kind][count] for kind in ("add", "change", "remove") for count in ("planned", "attempted", "succeeded", "failed")
+        ]
+        connection.execute("delete from activation.sync_runs where run_id = ?", [run_id])
+        connection.execute(
+            f"insert into activation.sync_runs values ({', '.join('?' * 31)})",
+            [
+                run_id, ref, activation.kind, activation.destination.name, activation.channel, run["plan_hash"],
+                datetime.fromisoformat(run["started_at"]).replace(tzinfo=None), now, status,
+                datetime.fromisoformat(run["as_of"]).replace(tzinfo=None),
+                planned, *(outcomes[name] for name in OUTCOMES), *counters, run["overridden_by"], run["override_reason"],
+            ],
+        )  # fmt: skip
+    reasons = connection.execute(
+        "select outcome, reason_code, min(reason), count(*) from outcomes where outcome <> 'sent' group by 1, 2 order by 1, 4 desc, 2"
+    ).fetchall()
+    return Settled(run_id, ref, status, planned, outcomes, reasons, operations)
+
+
+def _status(result: str, outcomes: Mapping[str, int]) -> str:
+    """`succeeded`, `failed_rows`, or how delivery ended when it did not get through."""
+    if result != "complete":
+        return result
+    return "failed_rows" if outcomes["rejected"] or outcomes["unknown"] or outcomes["invalid"] else "succeeded"
+
+
+def _operations(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
+    rows = connection.execute(
+        "select operation, count(*), count(*) filter (attempted), count(*) filter (outcome = 'sent'), "
+        "count(*) filter (outcome in ('rejected', 'unknown', 'invalid')) from outcomes group by 1"
+    ).fetchall()
+    found = {row[0]: row[1:] for row in rows}
+    names = ("planned", "attempted", "succeeded", "failed")
+    return {kind: dict(zip(names, found.get(kind, (0, 0, 0, 0)), strict=True)) for kind in ("add", "change", "remove")}
