@@ -1,0 +1,94 @@
+"""The pages people see: unsubscribe, unsubscribed, and a link that does not work. In Chinese or English, as the browser asks.
+
+They need no script, no cookie and nothing from elsewhere, and cannot be framed.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from activation.engine.links import Link
+
+HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-robots-tag": "noindex",
+}
+
+_WORDS = {
+    "en": {
+        "ask": "Unsubscribe?", "button": "Unsubscribe", "done": "You are unsubscribed.",
+        "what": "You will no longer receive {purpose} by {channel}.", "bad": "This link does not work.",
+        "bad_why": "It is incomplete or has expired. Please open it again from the message you received.",
+        "busy": "Please try again in a moment.", "busy_why": "We could not record your request just now. Nothing was changed.",
+        "email": "e-mail", "sms": "text message", "wechat": "WeChat", "newsletter": "the newsletter", "promotion": "offers",
+        "sales_contact": "messages from our sales team", "order_update": "order updates", "all": "any messages",
+    },
+    "zh": {
+        "ask": "确定退订吗？", "button": "退订", "done": "您已退订。",
+        "what": "您将不再通过{channel}收到{purpose}。", "bad": "链接无法使用。",
+        "bad_why": "链接不完整或已过期，请从您收到的消息中重新打开。",
+        "busy": "请稍后再试。", "busy_why": "暂时无法记录您的请求，未做任何更改。",
+        "email": "电子邮件", "sms": "短信", "wechat": "微信", "newsletter": "资讯", "promotion": "优惠信息",
+        "sales_contact": "销售人员的消息", "order_update": "订单通知", "all": "任何消息",
+    },
+}  # fmt: skip
+
+_PAGE = """<!doctype html>
+<html lang="{language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ font: 1.1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 15vh auto; padding: 0 1.5rem; color: #222; background: #fff }}
+h1 {{ font-size: 1.5rem }} button {{ font: inherit; padding: .6rem 1.6rem; border: 0; border-radius: .4rem; background: #1a5fb4; color: #fff }}
+@media (prefers-color-scheme: dark) {{ body {{ color: #eee; background: #1c1c1c }} }}
+</style></head>
+<body><main><h1>{title}</h1><p>{text}</p>{form}</main></body></html>
+"""
+_FORM = '<form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click"><button type="submit">{button}</button></form>'
+
+
+def unsubscribe(request: Request, link: Link) -> HTMLResponse:
+    """The question. Its button sends what a mail program's one click sends (RFC 8058)."""
+    words = _words(request)
+    return _page(request, 200, words["ask"], _what(words, link), _FORM.format(button=words["button"]))
+
+
+def unsubscribed(request: Request, link: Link) -> HTMLResponse:
+    words = _words(request)
+    return _page(request, 200, words["done"], _what(words, link))
+
+
+def bad_link(request: Request) -> HTMLResponse:
+    words = _words(request)
+    return _page(request, 404, words["bad"], words["bad_why"])
+
+
+def busy(request: Request, status: int, retry_after: int) -> HTMLResponse:
+    words = _words(request)
+    page = _page(request, status, words["busy"], words["busy_why"])
+    page.headers["retry-after"] = str(retry_after)
+    return page
+
+
+def _what(words: dict[str, str], link: Link) -> str:
+    """What is left, in words; a name without words of its own stands as it is."""
+    channel, purpose = link.channel or "", link.purpose or ""
+    return words["what"].format(channel=words.get(channel, channel), purpose=words.get(purpose, purpose))
+
+
+def _words(request: Request) -> dict[str, str]:
+    return _WORDS[_language(request)]
+
+
+def _language(request: Request) -> str:
+    return "zh" if request.headers.get("accept-language", "").strip().lower().startswith("zh") else "en"
+
+
+def _page(request: Request, status: int, title: str, text: str, form: str = "") -> HTMLResponse:
+    content = _PAGE.format(language=_language(request), title=escape(title), text=escape(text), form=form)
+    return HTMLResponse(content, status, headers={**HEADERS, "vary": "accept-language"})
