@@ -166,7 +166,8 @@ class HubSpot(Emulator):
             return _refusal("Duplicate IDs found in batch input")
         for name in names:
             if not PROPERTY.fullmatch(name):
-                return _refusal(f'Property "{name}" does not exist', "PROPERTY_DOESNT_EXIST")
+                trouble = {"isValid": False, "message": f'Property "{name}" does not exist', "error": "PROPERTY_DOESNT_EXIST", "name": name}
+                return _refusal(f"Property values were not valid: {orjson.dumps([trouble]).decode()}")
         return inputs
 
     # What a batch does with one input.
@@ -246,8 +247,8 @@ def _error(category: str, message: str, context: dict[str, list[str]]) -> dict[s
     return {"status": "error", "category": category, "message": message, "context": context, "links": {}, "errors": []}
 
 
-def _refusal(message: str, category: str = "VALIDATION_ERROR") -> Response:
-    return _json({"status": "error", "message": message, "category": category, "correlationId": "sandbox"}, 400)
+def _refusal(message: str) -> Response:
+    return _json({"status": "error", "message": message, "category": "VALIDATION_ERROR", "correlationId": "sandbox"}, 400)
 
 
 def _indented(content: Any) -> str:

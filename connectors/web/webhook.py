@@ -1,0 +1,145 @@
+"""A partner's HTTPS endpoint, signed both ways by Standard Webhooks (HMAC-SHA256 over id, timestamp and body).
+
+Rows go out as a JSON array, each with its `_operation`, or as an object {"object", "operation", "rows"}. The `webhook-id` is the same when
+the same rows are sent again, and the receiver is asked, as the specification says, to take each id once.
+
+Any 2xx means that all rows were taken, unless the answer says otherwise row by row: {"results": [{"status": "sent" | "rejected" | "skipped",
+"code", "reason"}, …]}, one for each row in order.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar, Literal
+
+import orjson
+from pydantic import Field, field_validator
+from standardwebhooks import Webhook as Signer
+
+from connectors.base import (
+    Answer,
+    BadSignature,
+    Batch,
+    Callback,
+    Connector,
+    Fatal,
+    Object,
+    Outcome,
+    Received,
+    Refused,
+    SecretStr,
+    Strict,
+    secret,
+)
+from connectors.web._webhook_answer import outcomes
+
+TOLERANCE = timedelta(minutes=5)
+ANSWER = Answer("The endpoint", idempotent=True, fatal_statuses=frozenset({401, 403, 410}))
+
+
+class Rows(Strict):
+    """`body`: an `array` of rows, each with its `_operation`, or an `object` that says it once and has the rows under "rows"."""
+
+    body: Literal["array", "object"] = "array"
+
+
+class Webhook(Connector):
+    channel = "web"
+    receives = "web_events"
+    objects: ClassVar = {
+        "rows": Object(
+            batch_size=100,
+            per_second=5,
+            concurrency=2,
+            modes=frozenset({"upsert", "mirror", "append"}),
+            on_removed=frozenset({"nothing", "delete"}),
+            idempotent=True,
+            settings=Rows,
+        )
+    }
+
+    class Options(Strict):
+        """`path` is put behind the base address. What the partner sends us lands in the raw source `lands_in`, in that source's own shape."""
+
+        secret: SecretStr = secret(sandbox="whsec_c2FuZGJveC13ZWJob29rLXNlY3JldC1mb3ItbG9vcGJhY2s=")
+        path: str = Field(default="/webhooks/partner", pattern=r"^(/[^\s?#]*)?$")
+        lands_in: str = Field(default="web_events", pattern=r"^[a-z][a-z0-9_]*$")
+
+        @field_validator("secret")
+        @classmethod
+        def _is_a_key(cls, value: SecretStr) -> SecretStr:
+            try:
+                key = base64.b64decode(value.get_secret_value().removeprefix("whsec_") + "==", validate=False)
+            except binascii.Error:
+                key = b""
+            if not 24 <= len(key) <= 64:
+                raise ValueError("is `whsec_` and 24 to 64 random bytes in base64")
+            return value
+
+    async def deliver(self, batch: Batch) -> list[Outcome]:
+        if not batch.rows:
+            return []
+        body = _body(batch)
+        # The content is part of the id: a refused batch that is split must not be taken for its first half.
+        unique = "msg_" + hashlib.sha256(f"{batch.run_id}\x1f{batch.number}\x1f".encode() + body).hexdigest()[:32]
+        response = await self.http.post(self.address + self.options.path, content=body, headers=self._headers(unique, body))
+        ANSWER.raise_for(response)
+        if not response.is_success:
+            raise Refused(f"HTTP_{response.status_code}", f"The endpoint refused the batch with {response.status_code}.")
+        answer = ANSWER.json(response) if "json" in response.headers.get("content-type", "") and response.content else None
+        return outcomes(batch.rows, answer, response.status_code)
+
+    async def check(self) -> str:
+        """Sends no rows: an empty array proves address and signature."""
+        response = await self.http.post(self.address + self.options.path, content=b"[]", headers=self._headers("msg_check", b"[]"))
+        ANSWER.raise_for(response)
+        if not response.is_success:
+            raise Fatal(f"HTTP_{response.status_code}", f"The endpoint answered {response.status_code} to an empty array.")
+        return f"the endpoint answered {response.status_code} to a signed empty array"
+
+    def receive(self, callback: Callback) -> Received:
+        unique, timestamp, signatures = (callback.headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
+        try:
+            signed_at = datetime.fromtimestamp(int(timestamp), UTC)
+        except (ValueError, OverflowError, OSError):
+            raise BadSignature("no timestamp") from None
+        if abs(callback.received_at - signed_at) > TOLERANCE:
+            raise BadSignature("the timestamp is more than five minutes off")
+        try:
+            right = self._sign(unique, signed_at, callback.body).encode()
+        except UnicodeDecodeError:
+            raise BadSignature("the body is not UTF-8") from None
+        given = [signature.encode(errors="replace") for signature in signatures.split()]
+        if not unique or not any(hmac.compare_digest(signature, right) for signature in given):
+            raise BadSignature("the signature is missing or wrong")
+        try:
+            events = orjson.loads(callback.body)
+        except orjson.JSONDecodeError:
+            raise BadSignature("the body is not JSON") from None
+        events = events if isinstance(events, list) else [events]
+        if not all(isinstance(event, dict) for event in events):
+            raise BadSignature("the body is neither an object nor an array of objects")
+        return Received(self.options.lands_in, events)
+
+    def _headers(self, unique: str, body: bytes) -> dict[str, str]:
+        now = datetime.now(UTC)
+        return {
+            "content-type": "application/json",
+            "webhook-id": unique,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": self._sign(unique, now, body),
+        }
+
+    def _sign(self, unique: str, at: datetime, body: bytes) -> str:
+        return str(Signer(self.options.secret.get_secret_value()).sign(unique, at, body.decode()))
+
+
+def _body(batch: Batch) -> bytes:
+    if getattr(batch.settings, "body", "array") == "object":
+        rows = b",".join(row.payload for row in batch.rows)
+        return b'{"object":%b,"operation":%b,"rows":[%b]}' % (orjson.dumps(batch.object), orjson.dumps(batch.operation), rows)
+    return orjson.dumps([{"_operation": batch.operation, **row.fields} for row in batch.rows])
