@@ -69,7 +69,7 @@ class Renderer:
         if not subject or len(subject) > LONGEST_SUBJECT:
             raise CannotRender(f"content `{self.name}`: the subject is {'empty' if not subject else 'too long'}")
         return {
-            "from": variant.sender,
+            **({"from": variant.sender} if variant.sender else {}),
             "to": contact,
             "subject": subject,
             "html": self._tracked(message_id, body, unsubscribe),

@@ -105,8 +105,8 @@ class Delivery:
         limits = activation.destination.limits
         target = activation.object
         self.concurrency = limits.concurrency or target.concurrency
-        self.per_second = min(limits.per_second or target.per_second, target.per_second)
-        self.batch_size = min(limits.batch_size or target.batch_size, target.batch_size)
+        self.per_second = limits.per_second or target.per_second
+        self.batch_size = limits.batch_size or target.batch_size
         self.timeout = TIMEOUT_SECONDS
 
     async def execute(self, lots: Iterator[Lot]) -> str:

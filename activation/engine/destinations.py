@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
@@ -37,6 +38,7 @@ class Destination:
     limits: Limits
     file: str
     line: int
+    root: Path
 
     @classmethod
     def declared(cls, file: YamlFile, name: str) -> Destination | None:
@@ -67,7 +69,7 @@ class Destination:
                 file.fault((name,), f"`{name}` needs `{key}`.")
         if len(file.faults) > before:
             return None
-        return cls(name, kind, connector, options, entry.get("base_url"), limits, file.shown, file.line((name,)))
+        return cls(name, kind, connector, options, entry.get("base_url"), limits, file.shown, file.line((name,)), file.path.parents[1])
 
     def address(self, environment: Mapping[str, str] | None = None) -> str:
         """The base address with its variables resolved; the vendor's own when none was declared."""
@@ -86,10 +88,17 @@ class Destination:
                 if substitute is not None:
                     values[key] = substitute
                 continue
-            if substitute is not None and isinstance(written, str) and (match := VARIABLE.fullmatch(written)) and not env.get(match[1]):
-                values[key] = substitute
+            # On this machine nothing needs to be set: the sandbox knows its own values, and what is optional may stay out.
+            match = VARIABLE.fullmatch(written) if isinstance(written, str) else None
+            if local and match and match[2] is None and not env.get(match[1]) and (substitute is not None or not info.is_required()):
+                if substitute is not None:
+                    values[key] = substitute
                 continue
             values[key] = self._resolve(key, written, env)
+        for key, value in values.items():
+            # A folder is found from the project, wherever the command is run.
+            if _is_path(self.connector.Options.model_fields[key].annotation):
+                values[key] = self.root / value
         try:
             return self.connector.Options.model_validate(values)
         except ValidationError as error:
@@ -132,6 +141,19 @@ def _is_secret(annotation: Any) -> bool:
     return annotation is SecretStr or SecretStr in get_args(annotation)
 
 
+def _is_path(annotation: Any) -> bool:
+    return annotation is Path or Path in get_args(annotation)
+
+
 def _sandbox_value(info: Any) -> str | None:
     extra = info.json_schema_extra
     return extra.get("sandbox") if isinstance(extra, dict) else None
+
+
+def receivers(destinations: Mapping[str, Destination]) -> dict[str, Connector]:
+    """Connectors that verify callbacks, by destination name. Raises UsageError when one that receives lacks a variable."""
+    return {
+        name: destination.connector(destination.open_options(), None, destination.address())
+        for name, destination in destinations.items()
+        if destination.connector.receives is not None
+    }

@@ -54,7 +54,7 @@ def settle(
     rows = ledger.rows(
         "select row_number, outcome, code, reason, provider_id from deliveries where run_id = ? order by row_number", (run_id,)
     )
-    columns = list(zip(*rows, strict=True)) if rows else [[], [], [], [], []]
+    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [[], [], [], [], []]
     types = [pa.int64(), pa.string(), pa.string(), pa.string(), pa.string()]
     names = ["row_number", "outcome", "code", "reason", "provider_id"]
     connection.register("ledger_outcomes", pa.table([pa.array(c, t) for c, t in zip(columns, types, strict=True)], names))

@@ -68,7 +68,7 @@ class Source(Spec):
 
 
 class Limits(Spec):
-    """Lower limits than the vendor's own."""
+    """Limits of this account, where they are not the vendor's usual ones: rows in a call, calls a second, calls at once."""
 
     batch_size: int | None = Field(default=None, ge=1)
     per_second: float | None = Field(default=None, gt=0)
@@ -136,9 +136,9 @@ class Send(Spec):
 
 
 class EmailContent(Spec):
-    """A mail. `sender` is an address or `Name <address>`; `html` names a file beside the YAML."""
+    """A mail. `html` names a file beside the YAML; `sender` (an address or `Name <address>`) goes before the destination's own."""
 
-    sender: str
+    sender: str | None = None
     subject: str
     html: str
     text: str | None = None

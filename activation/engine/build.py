@@ -1,0 +1,141 @@
+"""Building the models: dbt, run in a process of its own, with its results read back."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from activation.engine.declarations import Declarations
+from activation.engine.errors import SluiceError
+from activation.engine.landing import prepare
+from activation.engine.project import Project
+from activation.engine.warehouse import opened
+
+Progress = Callable[[int, int, str], None]
+PASSED = {"success", "pass", "warn"}
+
+
+class BuildFailed(SluiceError):
+    """dbt could not run at all (a model that does not parse, a warehouse that cannot be reached)."""
+
+
+@dataclass
+class BuildReport:
+    """What a build did: how many models and tests there were, and which went wrong, as sentences."""
+
+    models: int = 0
+    tests: int = 0
+    unit_tests: int = 0
+    seeds: int = 0
+    warnings: int = 0
+    skipped: int = 0
+    failures: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        return not self.failures and not self.skipped
+
+
+def environment(project: Project, base: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The variables dbt's profile reads, with nothing sent anywhere."""
+    return {
+        **(os.environ if base is None else base),
+        "SLUICE_WAREHOUSE": str(project.warehouse),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def arguments(project: Project, command: str, as_of: datetime | None, select: Sequence[str] = (), full_refresh: bool = False) -> list[str]:
+    """dbt's command line for this project."""
+    parts = [command, "--project-dir", str(project.models), "--profiles-dir", str(project.models)]
+    parts += ["--target-path", str(project.target), "--log-path", str(project.logs)]
+    if as_of is not None:
+        parts += ["--vars", json.dumps({"as_of": as_of.replace(tzinfo=None).isoformat()})]
+    if select:
+        parts += ["--select", *select]
+    if full_refresh:
+        parts.append("--full-refresh")
+    return parts
+
+
+def prepare_warehouse(project: Project, declarations: Declarations) -> None:
+    """Every table that models read exists, empty where nothing came yet."""
+    with opened(project) as connection:
+        prepare(connection, declarations)
+
+
+def build(
+    project: Project,
+    declarations: Declarations,
+    as_of: datetime | None = None,
+    select: Sequence[str] = (),
+    full_refresh: bool = False,
+    progress: Progress | None = None,
+) -> BuildReport:
+    """Seeds, models and tests, in order. Raises BuildFailed when dbt cannot start; failing models and tests are in the report."""
+    prepare_warehouse(project, declarations)
+    results = project.target / "run_results.json"
+    results.unlink(missing_ok=True)
+    command = [
+        sys.executable,
+        "-m",
+        "dbt.cli.main",
+        "--log-format",
+        "json",
+        "--quiet" if progress is None else "--no-quiet",
+        "--no-use-colors",
+    ]
+    process = subprocess.Popen(
+        [*command, *arguments(project, "build", as_of, select, full_refresh)],
+        env=environment(project),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=project.root,
+    )
+    assert process.stdout is not None
+    errors = []
+    for line in process.stdout:
+        event = _event(line)
+        if event.get("info", {}).get("level") == "error":
+            errors.append(event["info"]["msg"].strip())
+        data = event.get("data", {})
+        if progress and event.get("info", {}).get("name") in {"LogModelResult", "LogTestResult", "LogSeedResult", "LogSnapshotResult"}:
+            progress(int(data.get("index", 0)), int(data.get("total", 0)), str(data.get("node_info", {}).get("node_name", "")))
+    process.wait()
+    if not results.is_file():
+        raise BuildFailed("dbt could not build the models.\n" + "\n".join(errors[:5] or [f"See {project.relative(project.logs)}/dbt.log."]))
+    return _report(json.loads(results.read_text(encoding="utf-8")))
+
+
+def _event(line: str) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+    except json.JSONDecodeError:
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
+def _report(results: Mapping[str, Any]) -> BuildReport:
+    report = BuildReport(seconds=float(results["elapsed_time"]))
+    for result in results["results"]:
+        kind, _, name = result["unique_id"].split(".", 2)
+        count = {"model": "models", "test": "tests", "unit_test": "unit_tests", "seed": "seeds"}.get(kind)
+        if count:
+            setattr(report, count, getattr(report, count) + 1)
+        if result["status"] == "skipped":
+            report.skipped += 1
+        elif result["status"] == "warn":
+            report.warnings += 1
+        elif result["status"] not in PASSED:
+            message = " ".join(str(result.get("message") or result["status"]).split())
+            report.failures.append(f"{kind.replace('_', ' ')} {name}: {message[:400]}")
+    return report

@@ -1,0 +1,111 @@
+"""One person, explained: who, why these identifiers are one, segments, tags, score, consent, and every message sent or withheld, with why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+from sqlglot import exp, select
+
+from activation.engine.declarations import Declarations
+from activation.engine.errors import UsageError
+from activation.engine.ledger import Ledger
+from activation.engine.models import Models
+from activation.engine.project import Project
+from activation.engine.warehouse import DIALECT, opened
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass
+class Explained:
+    """Sections of rows, in the order they are shown. `profile` is the person's row of dim_profiles."""
+
+    identifier: str
+    profile_id: str
+    profile: dict[str, Any]
+    sections: dict[str, Rows] = field(default_factory=dict)
+
+
+def explain(project: Project, identifier: str, declarations: Declarations) -> Explained:
+    """Look a person up by any identifier, profile id or message id. Raises UsageError when nobody has it."""
+    models = Models(project)
+    with opened(project, read_only=True) as connection:
+        profile_id = _profile(connection, models, identifier.strip())
+        if profile_id is None:
+            raise UsageError(
+                "Nobody has this identifier. Try a mail address, phone (+86…), openid, cookie, CRM id, profile id or message id."
+            )
+        profile = _rows(connection, models, "dim_profiles", profile_id)
+        found = Explained(identifier, profile_id, profile[0] if profile else {"profile_id": profile_id})
+        known = set(models.names())
+        for section, model in (
+            ("identifiers", "bridge_profile_identifiers"),
+            ("why they are one person", "explain_profile_edges"),
+            ("lifecycle", "profile_lifecycle"),
+            ("tags", "tag_product_interest"),
+            ("score", "score_engagement"),
+            ("score components", "score_engagement_components"),
+            ("consent", "consent_state"),
+            ("suppressed", "suppressions"),
+        ):
+            if model in known:
+                found.sections[section] = _rows(connection, models, model, profile_id)
+        found.sections["segments"] = _segments(connection, models, profile_id)
+        found.sections["sent and withheld"] = _history(connection, profile_id)
+        if "fct_message_events" in known:
+            found.sections["receipts"] = _rows(connection, models, "fct_message_events", profile_id)
+    with Ledger(project.ledger) as ledger:
+        pending = ledger.rows(
+            "select m.ref, m.message_id, m.state, m.as_of from messages m join runs r using (run_id) where m.profile_id = ? and r.status <> 'settled'",
+            (profile_id,),
+        )
+        found.sections["on its way"] = [dict(row) for row in pending]
+    return found
+
+
+def _profile(connection: duckdb.DuckDBPyConnection, models: Models, identifier: str) -> str | None:
+    bridge = models.relation("bridge_profile_identifiers").sql
+    forms = [identifier, identifier.lower(), "".join(c for c in identifier if c not in " -()")]
+    forms.append(f"+86{forms[2]}" if forms[2].isdigit() and len(forms[2]) == 11 else forms[2])
+    for sql in (
+        f"select profile_id from {bridge} where identifier in (select unnest(?::varchar[])) order by last_seen_at desc nulls last limit 1",
+        f"select profile_id from {models.relation('dim_profiles').sql} where profile_id in (select unnest(?::varchar[])) limit 1",
+        "select profile_id from activation.sync_changelog where message_id in (select unnest(?::varchar[])) and profile_id is not null limit 1",
+    ):
+        row = connection.execute(sql, [forms]).fetchone()
+        if row:
+            return str(row[0])
+    return None
+
+
+def _fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[Any]) -> Rows:
+    result = connection.execute(sql, parameters)
+    names = [column[0] for column in result.description or []]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, models: Models, model: str, profile_id: str) -> Rows:
+    query = select("*").from_(models.relation(model).expression()).where(exp.column("profile_id").eq(exp.Placeholder()))
+    return _fetch(connection, query.sql(DIALECT), [profile_id])
+
+
+def _segments(connection: duckdb.DuckDBPyConnection, models: Models, profile_id: str) -> Rows:
+    """Every segment with whether the person is in it, and the segment's own reason."""
+    result: Rows = []
+    for name in models.names():
+        if name.startswith("segment_"):
+            rows = _rows(connection, models, name, profile_id)
+            reason = (rows[0].get("reason") if rows else None) or models.description(name).split(". ")[0]
+            result.append({"segment": name, "member": bool(rows), "reason": reason})
+    return sorted(result, key=lambda row: (not row["member"], row["segment"]))
+
+
+def _history(connection: duckdb.DuckDBPyConnection, profile_id: str) -> Rows:
+    return _fetch(
+        connection,
+        "select recorded_at, ref, operation, outcome, reason_code, reason, message_id, provider_id from activation.sync_changelog "
+        "where profile_id = ? order by recorded_at desc, ref limit 100",
+        [profile_id],
+    )

@@ -1,0 +1,77 @@
+"""What runs left behind: the last run of everything, what is held, paused, quarantined, and what failed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from activation.engine.declarations import Activation, Declarations
+from activation.engine.errors import UsageError
+from activation.engine.ledger import Ledger
+from activation.engine.project import Project
+from activation.engine.warehouse import opened, transaction
+
+FAILED = ("rejected", "skipped", "unknown")
+
+
+@dataclass(frozen=True)
+class Status:
+    """`runs`: the last run of every declared sync and send (or None); the rest are rows as dictionaries."""
+
+    runs: dict[str, dict[str, Any] | None]
+    held: list[dict[str, Any]]
+    circuits: list[dict[str, Any]]
+    interrupted: list[dict[str, Any]]
+    quarantined: dict[str, int]
+
+
+def status(project: Project, declarations: Declarations) -> Status:
+    """The state of everything, read only."""
+    with opened(project, read_only=True) as connection:
+        last = connection.execute(
+            "select * from activation.sync_runs qualify row_number() over (partition by ref order by as_of desc, started_at desc) = 1"
+        )
+        names = [column[0] for column in last.description or []]
+        runs = {row["ref"]: row for row in (dict(zip(names, values, strict=True)) for values in last.fetchall())}
+        held = connection.execute(
+            "select ref, key, run_id, acknowledged_at from activation.sync_snapshot where state = 'held' order by ref, key limit 1000"
+        ).fetchall()
+        quarantined = dict(connection.execute("select _source, count(*) from raw.quarantine group by 1 order by 1").fetchall())
+    with Ledger(project.ledger) as ledger:
+        circuits = [dict(row) for row in ledger.rows("select * from circuits where open_until > ?", (time.time(),))]
+        interrupted = [dict(row) for row in ledger.rows("select ref, run_id, status, started_at from runs where status <> 'settled'")]
+    return Status(
+        {ref: runs.get(ref) for ref in declarations.activations},
+        [{"ref": r[0], "key": r[1], "run_id": r[2], "since": r[3]} for r in held],
+        circuits,
+        interrupted,
+        quarantined,
+    )
+
+
+def failed_keys(project: Project, ref: str) -> list[str]:
+    """Keys of the rows that failed in the last run of `ref`."""
+    with opened(project, read_only=True) as connection:
+        rows = connection.execute(
+            "select key from activation.sync_changelog where ref = ? and outcome in ('rejected', 'skipped', 'unknown') and key is not null and run_id = "
+            "(select run_id from activation.sync_runs where ref = ? order by as_of desc, started_at desc limit 1) order by row_number",
+            [ref, ref],
+        ).fetchall()
+    return [row[0] for row in rows]
+
+
+def release(project: Project, activation: Activation, key: str) -> None:
+    """Let a held message be planned again: a person knows that it did not arrive. Raises UsageError when it is not held."""
+    with opened(project) as connection, transaction(connection):
+        row = connection.execute(
+            "select c.message_id from activation.sync_snapshot s left join activation.sync_changelog c on c.run_id = s.run_id and c.ref = s.ref "
+            "and c.key = s.key where s.ref = ? and s.key = ? and s.state = 'held'",
+            [activation.ref, key],
+        ).fetchone()
+        if row is None:
+            raise UsageError(f"{activation.ref} holds no message with the key {key}. `sluice status` lists what is held.")
+        connection.execute("delete from activation.sync_snapshot where ref = ? and key = ? and state = 'held'", [activation.ref, key])
+        if row[0]:
+            with Ledger(project.ledger) as ledger:
+                ledger.settle_message(row[0], "rejected")
