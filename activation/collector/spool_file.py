@@ -30,10 +30,10 @@ class SpoolFile:
 
     @classmethod
     def create(cls, folder: Path, now: datetime) -> Self:
-        """A new file in `folder`, named after the moment, the process and chance, so that several collectors can share a spool."""
+        """A new file in `folder`. Its name is the moment (so names sort by age), the process, and chance (so collectors can share a spool)."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         while True:
-            path = folder / f"{now:%Y%m%dT%H%M%SZ}-{os.getpid()}-{secrets.token_hex(4)}.jsonl{OPEN}"
+            path = folder / f"{now:%Y%m%dT%H%M%S%fZ}-{os.getpid()}-{secrets.token_hex(4)}.jsonl{OPEN}"
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             # A collector that starts at this moment may have taken the empty file for an abandoned one, before we had the lock.

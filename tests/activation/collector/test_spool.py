@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import resource
 from collections.abc import AsyncIterator, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from running_collector import NOW, spooled
 
+from activation.collector import spool_file
 from activation.collector.spool import Spool, SpoolFull, SpoolUnwritable
 from activation.collector.spool_file import SpoolFile, recover
 
@@ -155,6 +157,22 @@ def test_a_write_that_fails_half_way_leaves_no_torn_line(tmp_path: Path) -> None
     file.append(b'{"n":2}\n')
     file.finish()
     assert spooled(tmp_path.parent, tmp_path.name) == [{"n": 1}, {"n": 2}]
+
+
+async def test_a_sync_that_fails_is_never_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened(tmp_path) as spool:
+        await spool.append("web_events", [b'{"n":1}'])
+        with monkeypatch.context() as failing:
+            failing.setattr(spool_file, "_sync", _failing_sync)
+            with pytest.raises(SpoolUnwritable, match="Input/output error"):
+                await spool.append("web_events", [b'{"n":2}'])
+        await spool.append("web_events", [b'{"n":3}'])
+        assert names(tmp_path / "web_events") == [".jsonl", ".open"]
+    assert [line["n"] for line in spooled(tmp_path, "web_events")] == [1, 3]
+
+
+def _failing_sync(descriptor: int) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 def test_the_spool_is_its_owners_alone(tmp_path: Path) -> None:
