@@ -96,13 +96,13 @@ def _gather(
         {
             "profile_id": pa.array([m.profile_id for m in unsettled], pa.string()),
             "channel": pa.array([m.channel for m in unsettled], pa.string()),
-            "at": pa.array([m.at.replace(tzinfo=None) for m in unsettled], pa.timestamp("us")),
+            "sent_at": pa.array([m.at.replace(tzinfo=None) for m in unsettled], pa.timestamp("us")),
         }
     )
     connection.register("unsettled_messages", messages)
     caps = _caps(policies, activation)
     counts = "".join(
-        f", count(*) filter (at > $now - interval '{cap.days * 86400:.0f} seconds'"
+        f", count(*) filter (sent_at > $now - interval '{cap.days * 86400:.0f} seconds'"
         + (f" and channel = {_literal(cap.channel)}" if cap.channel else "")
         + f") as cap_{index}"
         for index, cap in enumerate(caps)
@@ -122,11 +122,11 @@ def _gather(
             select profile_id, min(reason) filter (scope = 'all') as always, min(reason) as any_reason
             from {models.relation("suppressions").sql} where channel in ($channel, 'all') group by 1
         ), sent as (
-            select profile_id, channel, recorded_at as at from activation.sync_changelog
+            select profile_id, channel, recorded_at as sent_at from activation.sync_changelog
             where message_id is not null and outcome in ('sent', 'unknown')
-            union all select profile_id, channel, at from unsettled_messages
+            union all select profile_id, channel, sent_at from unsettled_messages
         ), recent as (
-            select profile_id{counts} from sent where at <= $now group by 1
+            select profile_id{counts} from sent where sent_at <= $now group by 1
         ), people as (
             select profile_id, time_zone from {models.relation("dim_profiles").sql}
         ), zones as (

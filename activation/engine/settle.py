@@ -89,7 +89,7 @@ def settle(
         )
         # An unanswered message is held. An unanswered record is planned again: writing it twice is writing it once.
         holds = activation.object.message and not activation.object.idempotency_seconds
-        delete, insert = [part for part in query("settle_snapshot").split(";") if part.strip()][:2]
+        delete, insert = connection.extract_statements(query("settle_snapshot"))
         connection.execute(delete, {"ref": ref, "holds": holds})
         connection.execute(
             insert,
