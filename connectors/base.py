@@ -265,12 +265,14 @@ def retry_after(response: httpx.Response, now: datetime | None = None) -> float 
     value = response.headers.get("retry-after", "").strip()
     if not value:
         return None
-    if value.isdigit():
+    if value.isascii() and value.isdigit():
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
     except ValueError:
         return None
+    if moment.tzinfo is None:  # the zone "-0000" is UTC of unknown origin
+        moment = moment.replace(tzinfo=UTC)
     return float(max(0.0, (moment - (now or datetime.now(UTC))).total_seconds()))
 
 

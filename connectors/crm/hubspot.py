@@ -26,12 +26,14 @@ from connectors.base import (
     Row,
     SecretStr,
     Strict,
+    Transient,
     secret,
 )
 from connectors.crm._hubspot_answer import ALREADY_EXISTS, NO_MATCH, NO_RESULT, outcomes
 from connectors.crm._hubspot_callback import believed
 
 CONTACTS = "/crm/v3/objects/contacts"
+ROLLING_WINDOW = 10.0  # seconds over which HubSpot counts requests; it does not always say how long to wait
 VERBS = {"upsert": "upsert", "update_only": "update", "create_only": "create"}
 
 
@@ -131,6 +133,8 @@ class HubSpot(Connector):
     async def _post(self, verb: str, body: Mapping[str, Any], idempotent: bool = True) -> httpx.Response:
         url = f"{self.address}{CONTACTS}/batch/{verb}"
         response = await self.http.post(url, content=orjson.dumps(body), headers=self._headers())
+        if response.status_code == 429 and "retry-after" not in response.headers:
+            raise Transient("RATE_LIMITED", "HubSpot answered 429: too many requests.", ROLLING_WINDOW)
         Answer("HubSpot", idempotent).raise_for(response)
         return response
 

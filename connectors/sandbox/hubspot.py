@@ -64,11 +64,11 @@ class HubSpot(Emulator):
         ]
 
     def refuse(self, fault: Fault) -> Response:
+        headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
         if fault.kind == "rate_limit":
             body = {"status": "error", "message": "You have reached your ten_secondly_rolling limit.", "errorType": "RATE_LIMIT"}
             body |= {"category": "RATE_LIMITS", "policyName": "TEN_SECONDLY_ROLLING", "correlationId": "sandbox"}
-            return _json(body, 429, {"retry-after": str(10 if fault.retry_after is None else fault.retry_after)})
-        headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
+            return _json(body, 429, headers)
         return _json({"status": "error", "message": "internal error", "correlationId": "sandbox"}, 500, headers)
 
     def apply(self, kept: Kept) -> None:

@@ -26,5 +26,5 @@ def addresses(sandbox: Sandbox) -> Addresses:
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(trust_env=False, timeout=1.0) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=0.5) as client:
         yield client
