@@ -259,16 +259,24 @@ def collect(
     port: Annotated[int, typer.Option(envvar="SLUICE_COLLECTOR_PORT", help="The port.")] = 4020,
     write_key: Annotated[
         list[str] | None,
-        typer.Option("--write-key", envvar="SLUICE_WRITE_KEYS", help="Accept events with this key only (may be given several times)."),
+        typer.Option(
+            "--write-key",
+            envvar="SLUICE_WRITE_KEYS",
+            metavar="KEY[=SOURCE]",
+            help="Accept events with this key only (may be given several times).",
+        ),
+    ] = None,
+    public_url: Annotated[
+        str | None, typer.Option("--public-url", envvar="SLUICE_COLLECTOR_URL", help="The address that vendors and people reach it by.")
     ] = None,
 ) -> None:
-    """Run the collector: events, forms, webhooks, clicks, opens, unsubscribes come in here."""
+    """Run the collector: events, webhooks, clicks, opens, unsubscribes come in here."""
     from activation.collector.server import serve
     from activation.engine.destinations import receivers
 
     session: Session = context.obj
-    keys = dict.fromkeys(write_key, "web_events") if write_key else None
-    serve(session.project, host, port, receivers=receivers(session.declarations().destinations), write_keys=keys)
+    keys = {key: source or "web_events" for key, _, source in (one.partition("=") for one in write_key)} if write_key else None
+    serve(session.project, host, port, receivers=receivers(session.declarations().destinations), write_keys=keys, base_url=public_url)
 
 
 @app.command()

@@ -31,7 +31,13 @@ class Chunk:
 def chunks(path: Path, source: Source, whole_lines_only: bool = False) -> Iterator[Chunk]:
     """The file's records in order. `whole_lines_only` leaves out a last line that has no end yet: it is still being written."""
     opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rb") as file:
+    try:
+        opened = opener(path, "rb")
+    except FileNotFoundError:
+        if path.suffix != ".open":
+            raise
+        opened = path.with_suffix("").open("rb")  # the collector has finished the file since it was found
+    with opened as file:
         if source.format == "jsonl":
             yield from _json_lines(file, source.encoding, whole_lines_only)  # type: ignore[arg-type]
         else:
