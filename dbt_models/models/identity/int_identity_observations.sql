@@ -1,0 +1,22 @@
+{%- set sources = ['web', 'mail', 'sms', 'wechat', 'crm', 'shop', 'forms', 'webinar', 'offline', 'consent', 'olist'] -%}
+{%- set identifiers = identifier_slots() | map(attribute='column') | join(', ') -%}
+
+{% for source in sources %}
+select
+    source,
+    rule,
+    {{ identifiers }},
+    min(evidence) as evidence,
+    min(observed_at) as first_seen_at,
+    max(observed_at) as last_seen_at,
+    count(*) as observations,
+    min(_landed_at) as _landed_at,
+    _batch_id
+from {{ ref('int_observations__' ~ source) }}
+where
+    {{ unseen_batches(ref('int_observations__' ~ source), source) }}
+    -- a message without any identifier is about nobody
+    and coalesce({{ identifiers }}) is not null
+group by source, rule, {{ identifiers }}, _batch_id
+{{ 'union all' if not loop.last }}
+{% endfor %}

@@ -1,0 +1,52 @@
+{%- set names = ['first_name', 'last_name', 'full_name', 'company', 'title', 'city', 'country'] -%}
+{%- set contact_points = ['email', 'phone', 'wechat_openid', 'wechat_unionid', 'user_id', 'crm_contact_id', 'olist_mql_id'] -%}
+
+-- one value of each field for each profile: by the source's priority, then the newest
+with statements as (
+    select * from {{ ref('int_profile_statements') }}
+),
+
+by_source as (
+    select * from {{ ref('int_identifiers_by_source') }}
+),
+
+identifiers as (
+    select * from {{ ref('bridge_profile_identifiers') }}
+),
+
+survivorship as (
+    select * from {{ ref('survivorship') }}
+),
+
+candidates as (
+    {% for name in names %}
+    select profile_id, '{{ name }}' as field, trim({{ name }}) as value, source, stated_at
+    from statements
+    where nullif(trim({{ name }}), '') is not null
+    union all
+    {% endfor %}
+    select identifiers.profile_id, by_source.identifier_type, by_source.identifier, by_source.source, by_source.last_seen_at
+    from by_source
+    join identifiers using (identifier_type, identifier)
+    where by_source.identifier_type in ('{{ contact_points | join("', '") }}')
+),
+
+ranked as (
+    select
+        candidates.*,
+        row_number() over (
+            partition by candidates.profile_id, candidates.field
+            order by coalesce(survivorship.priority, 100), candidates.stated_at desc, candidates.value
+        ) as place
+    from candidates
+    left join survivorship using (field, source)
+)
+
+select
+    profile_id,
+    field,
+    value,
+    source,
+    stated_at
+from ranked
+where place = 1

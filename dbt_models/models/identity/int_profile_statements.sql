@@ -1,0 +1,66 @@
+-- what each source says about a person, before one value of each field is chosen
+with statements as (
+    select
+        'web' as source,
+        {{ strongest_type(['user_id', 'email', 'phone', 'anonymous_id']) }} as identifier_type,
+        coalesce(user_id, email, phone, anonymous_id) as identifier,
+        anonymous_id,
+        first_name, last_name, full_name, company, title, city, country,
+        occurred_at as stated_at
+    from {{ ref('stg_web__events') }}
+    where message_type = 'identify'
+    union all
+    select
+        'crm', 'crm_contact_id', contact_id, null,
+        first_name, last_name, null, null, title, city, country,
+        updated_at
+    from {{ ref('stg_crm__contacts') }}
+    union all
+    select
+        'forms',
+        {{ strongest_type(['email', 'phone', 'anonymous_id']) }},
+        coalesce(email, phone, anonymous_id),
+        anonymous_id,
+        first_name, last_name, null, company, title, null, null,
+        submitted_at
+    from {{ ref('stg_forms__submissions') }}
+    union all
+    select
+        'webinar', 'email', email, null,
+        null, null, full_name, null, null, null, null,
+        registered_at
+    from {{ ref('stg_webinar__attendance') }}
+    union all
+    select
+        'offline',
+        {{ strongest_type(['email', 'phone']) }},
+        coalesce(email, phone),
+        null,
+        null, null, full_name, null, null, city, null,
+        checked_in_at
+    from {{ ref('stg_offline__checkins') }}
+),
+
+identifiers as (
+    select * from {{ ref('bridge_profile_identifiers') }}
+)
+
+select
+    coalesce(named.profile_id, device.profile_id) as profile_id,
+    statements.source,
+    statements.first_name,
+    statements.last_name,
+    statements.full_name,
+    statements.company,
+    statements.title,
+    statements.city,
+    statements.country,
+    statements.stated_at
+from statements
+left join identifiers as named
+    on statements.identifier_type = named.identifier_type
+    and statements.identifier = named.identifier
+left join identifiers as device
+    on device.identifier_type = 'anonymous_id'
+    and statements.anonymous_id = device.identifier
+where coalesce(named.profile_id, device.profile_id) is not null

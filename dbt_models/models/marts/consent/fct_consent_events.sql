@@ -1,0 +1,27 @@
+with statements as (
+    select * from {{ ref('int_consent_statements') }}
+),
+
+channels as (
+    select * from {{ ref('consent_channels') }}
+),
+
+purposes as (
+    select * from {{ ref('consent_purposes') }}
+)
+
+select
+    statements.evidence || ':' || channels.channel || ':' || purposes.purpose as consent_event_id,
+    statements.profile_id,
+    channels.channel,
+    purposes.purpose,
+    statements.status,
+    statements.occurred_at,
+    statements.source,
+    statements.evidence,
+    statements.double_opt_in,
+    statements.wording
+from statements
+join channels on statements.channel in ('all', channels.channel)
+join purposes on statements.purpose in ('all', purposes.purpose)
+where statements.status in ('granted', 'withdrawn')

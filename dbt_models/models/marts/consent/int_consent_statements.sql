@@ -1,0 +1,62 @@
+-- what people said, each in its own place, before 'all' is written out
+with identified as (
+    select
+        'consent' as source, 'consent:' || consent_id as evidence, identifier_type, identifier,
+        channel, purpose, status, double_opt_in, wording, occurred_at
+    from {{ ref('stg_consent__records') }}
+    union all
+    -- a box that was not ticked says nothing; it does not take back what was said before
+    select
+        'forms', 'forms:' || submissions.submission_id,
+        {{ strongest_type(['submissions.email', 'submissions.phone']) | replace("'submissions.", "'") }},
+        coalesce(submissions.email, submissions.phone),
+        channels.channel, purposes.purpose, 'granted', false, submissions.consent_wording, submissions.submitted_at
+    from {{ ref('stg_forms__submissions') }} as submissions
+    join {{ ref('consent_channels') }} as channels on submissions.consent_channels like '%"' || channels.channel || '"%'
+    join {{ ref('consent_purposes') }} as purposes on submissions.consent_purposes like '%"' || purposes.purpose || '"%'
+    where submissions.consent_granted
+    union all
+    select
+        'crm', 'crm:' || contact_id, 'crm_contact_id', contact_id,
+        'all', purposes.purpose, 'withdrawn', false, 'do not contact', updated_at
+    from {{ ref('stg_crm__contacts') }}
+    cross join {{ ref('consent_purposes') }} as purposes
+    where
+        do_not_contact
+        -- what a customer is owed about an order still goes out
+        and not purposes.is_transactional
+    union all
+    select
+        'wechat', 'wechat:' || callback_id, 'wechat_openid', openid,
+        'wechat', case event when 'subscribe' then 'newsletter' else 'all' end,
+        case event when 'subscribe' then 'granted' else 'withdrawn' end, false, event, occurred_at
+    from {{ ref('stg_wechat__callbacks') }}
+    where event in ('subscribe', 'unsubscribe')
+),
+
+-- unsubscribed through a link, or at the mail provider: from the message's purpose, or from all marketing if that is not known
+unsubscribed as (
+    select
+        events.source, events.receipt_id as evidence, events.profile_id,
+        events.channel, purposes.purpose, 'withdrawn' as status, false as double_opt_in, events.event_type as wording, events.occurred_at
+    from {{ ref('fct_message_events') }} as events
+    join {{ ref('consent_purposes') }} as purposes
+        on case
+            when events.source = 'tracking' and events.purpose is not null then events.purpose = purposes.purpose
+            else purposes.is_marketing
+        end
+    where events.event_type in ('unsubscribed', 'complained')
+),
+
+identifiers as (
+    select * from {{ ref('bridge_profile_identifiers') }}
+)
+
+select
+    identified.source, identified.evidence, identifiers.profile_id,
+    identified.channel, identified.purpose, identified.status, identified.double_opt_in, identified.wording, identified.occurred_at
+from identified
+join identifiers using (identifier_type, identifier)
+union all
+select * from unsubscribed
+where profile_id is not null

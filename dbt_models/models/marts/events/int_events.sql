@@ -1,0 +1,39 @@
+{%- set feeds = {
+    'web': ['web'], 'messages': ['mail', 'sms', 'wechat_jobs', 'tracking'], 'wechat': ['wechat'], 'forms': ['forms'],
+    'webinar': ['webinar'], 'offline': ['offline'], 'shop': ['shop'], 'crm': ['crm'], 'opportunities': ['opportunities'],
+    'olist': ['olist']
+} -%}
+
+with events as (
+    {% for feed, sources in feeds.items() %}{% for source in sources %}
+    select *
+    from {{ ref('int_events__' ~ feed) }}
+    where source = '{{ source }}' and {{ unseen_batches(ref('int_events__' ~ feed), source) }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}{{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+identifiers as (
+    select
+        keys.*
+    from {{ ref('int_identifiers') }} as keys
+    join {{ ref('int_identifiers_observed') }} as observed using (identifier_type, identifier)
+    -- where the stronger one is junk, the device still says who it was
+    where observed.blocked_reason is null
+)
+
+select
+    {%- for column in event_column_types() if column not in ('identifier_type', 'identifier', 'anonymous_id') %}
+    events.{{ column }},
+    {%- endfor %}
+    coalesce(named.identifier_key, device.identifier_key) as identifier_key,
+    device.identifier_key as device_key
+from events
+left join identifiers as named
+    on events.identifier_type = named.identifier_type
+    and events.identifier = named.identifier
+left join identifiers as device
+    on device.identifier_type = 'anonymous_id'
+    and events.anonymous_id = device.identifier
+order by events.occurred_at

@@ -1,0 +1,57 @@
+with receipts as (
+    select * from {{ ref('int_message_receipts') }}
+),
+
+messages as (
+    select * from {{ ref('fct_messages') }}
+),
+
+-- where the vendor gives back only its own id
+by_provider as (
+    select
+        channel,
+        provider_id,
+        min(message_id) as message_id
+    from messages
+    where provider_id is not null
+    group by channel, provider_id
+    -- one id for a whole batch tells nothing about one message
+    having count(*) = 1
+),
+
+identifiers as (
+    select * from {{ ref('bridge_profile_identifiers') }}
+),
+
+user_agents as (
+    select * from {{ ref('int_user_agents') }}
+)
+
+select
+    receipts.receipt_id,
+    receipts.source,
+    receipts.channel,
+    receipts.event_type,
+    receipts.bounce_type,
+    receipts.occurred_at,
+    coalesce(receipts.message_id, by_provider.message_id) as message_id,
+    receipts.provider_id,
+    messages.ref,
+    messages.run_id,
+    messages.purpose,
+    coalesce(messages.profile_id, identifiers.profile_id) as profile_id,
+    receipts.identifier_type,
+    receipts.identifier,
+    receipts.code,
+    receipts.reason,
+    receipts.url,
+    receipts.is_machine_open or coalesce(user_agents.is_bot, false) as is_bot
+from receipts
+left join by_provider
+    on receipts.channel = by_provider.channel
+    and receipts.provider_id = by_provider.provider_id
+left join messages on coalesce(receipts.message_id, by_provider.message_id) = messages.message_id
+left join identifiers
+    on receipts.identifier_type = identifiers.identifier_type
+    and receipts.identifier = identifiers.identifier
+left join user_agents using (user_agent)

@@ -1,0 +1,56 @@
+-- every receipt in one shape and one vocabulary; `code` is the vendor's word for what happened
+with receipts as (
+    select
+        'mail:' || event_id as receipt_id, 'mail' as source, 'email' as channel,
+        -- 5.x.x and 4.x.x: whether the address or the moment was wrong
+        event || coalesce('.' || bounce_type, '') || coalesce('.' || left(status, 1), '') as code,
+        message_id, provider_id, 'email' as identifier_type, email as identifier,
+        reason, url, user_agent, is_machine_open, occurred_at, _batch_id, _landed_at
+    from {{ ref('stg_mail__events') }}
+    union all
+    select
+        'sms:' || receipt_id, 'sms', 'sms',
+        case when is_delivered then 'delivered' else coalesce(lower(error_code), 'unknown') end,
+        message_id, provider_id, 'phone', phone,
+        error_message, null, null, false, occurred_at, _batch_id, _landed_at
+    from {{ ref('stg_sms__receipts') }}
+    union all
+    select
+        'wechat_jobs:' || callback_id, 'wechat_jobs', 'wechat',
+        status,
+        null, provider_id, 'wechat_openid', openid,
+        status, null, null, false, occurred_at, _batch_id, _landed_at
+    from {{ ref('stg_wechat__callbacks') }}
+    where event = 'templatesendjobfinish'
+    union all
+    select
+        'tracking:' || event_id, 'tracking', channel,
+        event,
+        message_id, null, null, null,
+        null, url, user_agent, false, occurred_at, _batch_id, _landed_at
+    from {{ ref('stg_tracking__events') }}
+),
+
+codes as (
+    select distinct source, code from receipts
+),
+
+vocabulary as (
+    select
+        codes.source,
+        codes.code,
+        min_by(types.event_type, types.priority) as event_type,
+        min_by(types.bounce_type, types.priority) as bounce_type
+    from codes
+    join {{ ref('message_event_types') }} as types
+        on codes.source = types.source
+        and regexp_matches(codes.code, types.pattern)
+    group by codes.source, codes.code
+)
+
+select
+    receipts.*,
+    coalesce(vocabulary.event_type, 'other') as event_type,
+    vocabulary.bounce_type
+from receipts
+left join vocabulary using (source, code)

@@ -1,0 +1,35 @@
+-- how often each profile did what each rule looks for, a day a row
+with events as (
+    select * from {{ ref('fct_events') }}
+    where
+        profile_id is not null
+        -- a machine has no interest
+        and not is_bot
+        and occurred_at <= {{ as_of() }}
+),
+
+rules as (
+    select * from {{ ref('score_rules') }}
+    where kind = 'event'
+)
+
+select
+    events.profile_id,
+    rules.model,
+    rules.rule,
+    cast(events.occurred_at as date) as event_date,
+    count(*) as occurrences,
+    sum(
+        case when rules.value_unit > 0
+            then least(greatest(coalesce(events.value, 0) / rules.value_unit, 1.0), rules.value_cap)
+            else 1.0
+        end
+    ) / count(*) as value_multiplier,
+    max(events.occurred_at) as last_event_at,
+    max_by(events.event_id, events.occurred_at) as evidence
+from events
+join rules
+    on events.event_name = rules.event_name
+    and regexp_matches(coalesce(events.page_path, ''), rules.path_pattern)
+    and regexp_matches(coalesce(events.object_id, ''), rules.object_pattern)
+group by events.profile_id, rules.model, rules.rule, cast(events.occurred_at as date)

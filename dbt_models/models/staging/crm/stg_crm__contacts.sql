@@ -1,0 +1,7 @@
+with versions as (
+    select * from {{ ref('stg_crm__contact_versions') }}
+)
+
+select *
+from versions
+qualify {{ latest_version('contact_id') }}
