@@ -121,14 +121,17 @@ class Sandbox:
             await asyncio.sleep(every)
             await self.send_receipts()
 
-    def reset(self, scope: Scope) -> None:
-        """Reset the connection a request came on: the peer reads ECONNRESET."""
-        for connection in list(self._server.server_state.connections) if self._server else []:
+    async def reset(self, scope: Scope) -> None:
+        """Reset the connection a request came on: the peer reads ECONNRESET. It is gone when this returns."""
+        connections = self._server.server_state.connections if self._server else set()
+        for connection in list(connections):
             transport = connection.transport
             if getattr(connection, "client", None) == scope["client"] and transport is not None:
                 # Closing with a linger of zero sends RST instead of FIN.
                 transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 transport.abort()
+                while connection in connections:
+                    await asyncio.sleep(0)
 
     def _vendor_routes(self) -> Iterator[Route]:
         for emulator in self.emulators.values():
@@ -221,7 +224,7 @@ class _Faulty:
         if fault is not None and fault.kind in ("rate_limit", "server_error"):
             return await self.emulator.refuse(fault)(scope, receive, send)
         if fault is not None and fault.kind == "reset" and fault.when == "before":
-            return sandbox.reset(scope)
+            return await sandbox.reset(scope)
 
         answer: list[Message] = []
 
@@ -233,10 +236,10 @@ class _Faulty:
 
         await self.app(scope, take, hold)
         if fault is not None and fault.kind == "reset":
-            return sandbox.reset(scope)
+            return await sandbox.reset(scope)
         if fault is not None and fault.kind == "timeout":
             await _gone(receive, sandbox.stopping)
-            return None
+            return await sandbox.reset(scope)
         if fault is not None and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
         if fault is not None and fault.kind == "broken_json":

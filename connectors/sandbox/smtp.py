@@ -83,7 +83,7 @@ class Smtp(Emulator):
         kept = [self.keep("message", to=recipient, content={"from": envelope.mail_from, **content}) for recipient in envelope.rcpt_tos]
         if fault is not None and fault.kind == "timeout":
             await self.sandbox.stopping.wait()
-        if fault is not None and fault.kind == "reset":
+        if fault is not None and fault.kind in ("timeout", "reset"):
             server.reset()
         if fault is not None and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
