@@ -1,4 +1,7 @@
-"""The page of the sandbox: what arrived, newest first, with mail drawn in a frame that can neither run scripts nor reach anything."""
+"""The page of the sandbox: what arrived, newest first, with mail drawn in a frame that can neither run scripts nor load anything.
+
+Links in a mail open in a window of their own when they are clicked, so that clicks and unsubscribing can be tried.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,8 @@ iframe { background: #fff; border: 0; display: block; height: 22rem; width: 100%
 <header><b>{{ shown.title }}</b>
 <small>{{ kept.vendor }} · to {{ kept.to }} · <time datetime="{{ kept.at.isoformat() }}">{{ kept.at.strftime("%Y-%m-%d %H:%M:%S") }} UTC</time></small></header>
 {% if shown.html %}
-<iframe sandbox referrerpolicy="no-referrer" loading="lazy" title="{{ shown.title }}" srcdoc="{{ shown.html }}"></iframe>
+<iframe sandbox="allow-popups allow-popups-to-escape-sandbox" referrerpolicy="no-referrer" loading="lazy" title="{{ shown.title }}"
+ srcdoc="{{ "<base target=_blank>" }}{{ shown.html }}"></iframe>
 {% else %}
 <pre>{{ shown.text }}</pre>
 {% endif %}

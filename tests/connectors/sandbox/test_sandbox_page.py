@@ -66,8 +66,8 @@ async def test_nothing_that_arrives_can_act_on_the_page(sandbox: Sandbox, http: 
         assert "script-src" not in response.headers["content-security-policy"]
         assert response.headers["content-security-policy"].startswith("default-src 'none'")
         for frame in read.all("iframe"):
-            assert frame["sandbox"] in (None, "")  # no permission at all
-            assert frame["srcdoc"] == f"<p>hello</p>{EVIL}"
+            assert frame["sandbox"] == "allow-popups allow-popups-to-escape-sandbox"  # no scripts, no forms, no origin
+            assert frame["srcdoc"] == f"<base target=_blank><p>hello</p>{EVIL}"
 
 
 async def test_the_page_needs_nothing_from_elsewhere(sandbox: Sandbox, http: httpx.AsyncClient) -> None:
