@@ -50,12 +50,11 @@ def run_demo(project: Project, people: int, days: int) -> int:
             _build(project, declarations, now)
             if round_number == 1:
                 _people(project)
+            else:
+                _became_of(project)
             settled = _run_all(project, declarations, now)
             _receipts(project, declarations, addresses, now + timedelta(hours=6))
             shutil.rmtree(folder, ignore_errors=True)
-            if round_number == 2:
-                _build(project, declarations, now + timedelta(hours=7))
-                _after(project)
     person = _someone(project)
     _headline("Where to look next")
     screens.say(f"sluice explain {person}   one person: why these identifiers are one, what was sent, what was withheld and why")
@@ -176,16 +175,25 @@ def _people(project: Project) -> None:
         screens.say(
             f"{count('dim_profiles'):,} profiles, unified from {count('bridge_profile_identifiers'):,} identifiers; {count('dim_accounts'):,} accounts.\n"
         )
-        sizes = [(name, count(name), models.description(name).split(". ")[0]) for name in models.names() if name.startswith("segment_")]
-    screens.table("Segments", ("segment", "people", "who"), sizes, right=(1,))
+        sizes = [
+            (name, count(name), models.description(name).split(". ")[0])
+            for name in models.names()
+            if name.startswith("segment_") and "olist" not in name
+        ]
+    screens.table(
+        "Segments",
+        ("segment", "people", "one row per"),
+        [(n, c, w.removeprefix("One row per ").removesuffix(".")) for n, c, w in sizes],
+        right=(1,),
+    )
 
 
 def _run_all(project: Project, declarations: Declarations, now: datetime) -> list[Settled]:
     """Every sync and send, those first that only keep records."""
     results = []
     for activation in declarations.activations.values():
-        if _is_for_olist(activation.ref):
-            continue
+        if "olist" in activation.ref:
+            continue  # `make olist` shows these
         with screens.delivery_progress() as progress:
             results.append(Runner(project, declarations, now, progress=progress).run(activation))
     screens.table(
@@ -207,15 +215,10 @@ def _run_all(project: Project, declarations: Declarations, now: datetime) -> lis
     return results
 
 
-def _is_for_olist(ref: str) -> bool:
-    return "olist" in ref
-
-
 def _receipts(project: Project, declarations: Declarations, addresses: Mapping[str, str], now: datetime) -> None:
-    """The sandbox reports what became of the messages; the collector takes it; it lands like everything else."""
+    """The sandbox reports what became of everything; the collector takes it; it lands like everything else."""
     answer = httpx.post(f"{addresses['sandbox']}/_sandbox/receipts", json={"now": now.isoformat()}, timeout=120, trust_env=False).json()
-    land(project, declarations, [], now)
-    models = Models(project)
+    landed = land(project, declarations, [], now).landed
     sent = {vendor: count for vendor, count in answer["sent"].items() if count}
     screens.say(
         "Receipts come back: " + (", ".join(f"{count:,} from {vendor}" for vendor, count in sent.items()) or "none") + "; landed.\n"
@@ -223,26 +226,15 @@ def _receipts(project: Project, declarations: Declarations, addresses: Mapping[s
     del models
 
 
-def _after(project: Project) -> None:
-    """What the receipts say, from the reports that a BI tool reads."""
-    models = Models(project)
-    if "rpt_send_tasks" not in models.names():
-        return
+def _became_of(project: Project) -> None:
+    """What the receipts say of the messages sent before, from the report that a BI tool reads."""
+    names = ("ref", "sent", "delivered", "opened", "clicked", "bounced", "failed", "complained", "unsubscribed")
+    columns = ", ".join(names)
     with opened(project, read_only=True) as connection:
-        result = connection.execute(f"select * from {models.relation('rpt_send_tasks').sql} where kind = 'send' order by ref, as_of")
-        names = [column[0] for column in result.description or []]
-        wanted = [
-            name
-            for name in ("ref", "as_of", "planned", "sent", "delivered", "opened", "clicked", "bounced", "unsubscribed")
-            if name in names
-        ]
-        rows = [[row[names.index(name)] for name in wanted] for row in result.fetchall()]
-    screens.table(
-        "What became of the messages (rpt_send_tasks)",
-        wanted,
-        [[screens._short(cell) for cell in row] for row in rows],
-        right=range(2, len(wanted)),
-    )
+        rows = connection.execute(
+            f"select {columns} from {Models(project).relation('rpt_send_tasks').sql} order by started_at, ref"
+        ).fetchall()
+    screens.table("What became of round 1's messages (rpt_send_tasks)", names, rows, right=range(1, len(names)))
 
 
 def _someone(project: Project) -> str:

@@ -175,7 +175,7 @@ def _rules(policies: Policies, activation: Activation, now: datetime) -> list[Ru
         rules.append(Rule("OBJECTED", "r.consent = 'withdrawn'", f"The person objected to {what}."))
     suppressed = "r.blocked_always" if purpose.basis == "transactional" else "r.blocked_any"
     rules += [
-        Rule("HARD_BOUNCE", f"{suppressed} = 'hard_bounce'", "The address does not exist any more (hard bounce)."),
+        Rule("HARD_BOUNCE", f"{suppressed} = 'hard_bounce'", "The address takes no messages any more (hard bounce)."),
         Rule("COMPLAINT", f"{suppressed} = 'complaint'", "The person complained about a message."),
         Rule("DO_NOT_CONTACT", f"{suppressed} = 'do_not_contact'", "The person is marked do-not-contact."),
         Rule("SUPPRESSED", f"{suppressed} is not null", "The person is on the suppression list of this channel."),

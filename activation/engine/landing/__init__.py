@@ -152,7 +152,11 @@ def _land_source(
                 continue
             report.files += 1
             read = bad = 0
+            seen = last = spool.last_line(connection, name, shown) if project.spool in path.parents else 0
             for chunk in chunks(path, source, whole_lines_only=is_open):
+                last = max(last, chunk.last_line)
+                if seen:
+                    chunk.leave_out(seen)
                 good, rejected = add_chunk(connection, name, source, shown, chunk, batch_id, landed_at)
                 read += good + rejected
                 bad += rejected
@@ -160,6 +164,8 @@ def _land_source(
                     progress(name, report.read + read, len(files))
             report.read += read
             report.quarantined += bad
+            if is_open:
+                spool.note_line(connection, name, shown, last, batch_id, landed_at)
             if digest:
                 noted.append((shown, digest, path.stat().st_size, read, bad))
         report.new_fields, report.changed_fields = fields.note(connection, name, landed_at, batch_id)

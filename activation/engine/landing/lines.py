@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,6 +27,16 @@ class Chunk:
     lines: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     bad: list[tuple[int, str, str]] = field(default_factory=list)
+
+    @property
+    def last_line(self) -> int:
+        return max([*self.lines[-1:], *(line for line, _, _ in self.bad)], default=0)
+
+    def leave_out(self, until: int) -> None:
+        """Forget the lines up to `until`."""
+        kept = bisect_right(self.lines, until)
+        self.lines, self.texts = self.lines[kept:], self.texts[kept:]
+        self.bad = [line for line in self.bad if line[0] > until]
 
 
 def chunks(path: Path, source: Source, whole_lines_only: bool = False) -> Iterator[Chunk]:
