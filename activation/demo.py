@@ -94,7 +94,7 @@ def _services(project: Project) -> Iterator[Mapping[str, str]]:
         stderr=log,
         text=True,
     )
-    processes = [sandbox]
+    processes: list[subprocess.Popen[Any]] = [sandbox]
     try:
         addresses = {"collector": environment["SLUICE_COLLECTOR_URL"]}
         assert sandbox.stdout is not None
@@ -221,9 +221,10 @@ def _receipts(project: Project, declarations: Declarations, addresses: Mapping[s
     landed = land(project, declarations, [], now).landed
     sent = {vendor: count for vendor, count in answer["sent"].items() if count}
     screens.say(
-        "Receipts come back: " + (", ".join(f"{count:,} from {vendor}" for vendor, count in sent.items()) or "none") + "; landed.\n"
+        "Receipts come back: "
+        + (", ".join(f"{count:,} from {vendor}" for vendor, count in sent.items()) or "none")
+        + f". {landed:,} landed.\n"
     )
-    del models
 
 
 def _became_of(project: Project) -> None:
