@@ -19,11 +19,11 @@ from connectors.sandbox._wechat_tags import FanTags
 from connectors.sandbox.emulator import Emulator, Kept, Outgoing, Pending, Shown, fate
 from connectors.sandbox.faults import Fault
 
-APPID = "wx5a6d8b3c1f2e4079"
+APPID = "wx5f1e2d3c4b5a6978"
 APP_SECRET = "sandbox-wechat-app-secret"
 CALLBACK_TOKEN = "sandboxWechatToken"
 ENCODING_AES_KEY = "c2FuZGJveC13ZWNoYXQtYWVzLWtleS0zMi1ieXRlcyE"
-ACCOUNT = "gh_5a6d8b3c1f2e"
+ACCOUNT = "gh_5f1e2d3c4b5a"
 
 FIRST_MSGID = 3_100_000_000_000_000_000
 NO_REPEAT = timedelta(minutes=10)

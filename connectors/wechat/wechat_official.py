@@ -51,7 +51,7 @@ class WechatOfficial(Connector):
     class Options(Strict):
         """`callback_token` and `encoding_aes_key` are those of the account's server settings; without the key callbacks come in plain mode."""
 
-        appid: SecretStr = secret(sandbox="wx5a6d8b3c1f2e4079")
+        appid: SecretStr = secret(sandbox="wx5f1e2d3c4b5a6978")
         app_secret: SecretStr = secret(sandbox="sandbox-wechat-app-secret")
         callback_token: SecretStr | None = secret(sandbox="sandboxWechatToken", default=None)
         encoding_aes_key: SecretStr | None = secret(sandbox="c2FuZGJveC13ZWNoYXQtYWVzLWtleS0zMi1ieXRlcyE", default=None)

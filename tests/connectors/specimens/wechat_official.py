@@ -17,10 +17,10 @@ TELLS_SECONDS = False
 PARTIAL = {"template_messages": "row", "tags": "batch"}
 # Openids of people who follow the sandbox's account.
 FANS = [openid for n in range(100) if fate(openid := f"oSpecimen{n:019}", "follows") >= 0.02]
-APPID, TOKEN, KEY = "wx5a6d8b3c1f2e4079", "sandboxWechatToken", "c2FuZGJveC13ZWNoYXQtYWVzLWtleS0zMi1ieXRlcyE"
+APPID, TOKEN, KEY = "wx5f1e2d3c4b5a6978", "sandboxWechatToken", "c2FuZGJveC13ZWNoYXQtYWVzLWtleS0zMi1ieXRlcyE"
 NONCE = "1372623149"
 EVENT = (
-    "<xml><ToUserName><![CDATA[gh_5a6d8b3c1f2e]]></ToUserName><FromUserName><![CDATA[oSpecimen0000000000000000001]]></FromUserName>"
+    "<xml><ToUserName><![CDATA[gh_5f1e2d3c4b5a]]></ToUserName><FromUserName><![CDATA[oSpecimen0000000000000000001]]></FromUserName>"
     "<CreateTime>1793412000</CreateTime><MsgType><![CDATA[event]]></MsgType><Event><![CDATA[SCAN]]></Event>"
     "<EventKey><![CDATA[展会🎉]]></EventKey></xml>"
 )

@@ -18,7 +18,7 @@ from connectors.base import Batch, ConnectorError, Fatal, Operation, Outcome, Re
 from connectors.sandbox import Fault, Sandbox, fate
 from connectors.wechat.wechat_official import WechatOfficial
 
-OPTIONS: dict[str, Any] = {"appid": "wx5a6d8b3c1f2e4079", "app_secret": "sandbox-wechat-app-secret"}
+OPTIONS: dict[str, Any] = {"appid": "wx5f1e2d3c4b5a6978", "app_secret": "sandbox-wechat-app-secret"}
 TEMPLATE = "ngqIpbwh8bUfcSsECmogfXcV14J0tQlEpBO27izEYtY"
 FANS = [openid for n in range(200) if fate(openid := f"oTestOpenid{n:017}", "follows") >= 0.02]
 STRANGER = next(openid for n in range(2000) if fate(openid := f"oTestOpenid{n:017}", "follows") < 0.02)
@@ -149,23 +149,23 @@ async def test_a_reason_never_holds_an_openid(account: Account) -> None:
     assert outcome.reason == "WeChat answered 40003: invalid openid …"
 
 
-@pytest.mark.parametrize(
-    ("code", "expected"),
-    [
-        *((code, "rejected") for code in (40003, 43004, 43019, 43101, 48002, 50005, 46004, 45015, 45047, 99999)),
-        *((code, Fatal) for code in (40013, 40037, 40125, 40164, 47003, 48001, 48004, 48008, 50002, 45026)),
-        *((code, Transient) for code in (-1, 45011, 40241, 45009)),
-    ],
-)
-async def test_errcodes_are_sorted_by_what_the_caller_must_do(account: Account, code: int, expected: Any) -> None:
-    account.fails(kind="partial", code=str(code))
-    delivery = account.connector().deliver(messages())
-    if expected == "rejected":
-        assert [(outcome.status, outcome.code) for outcome in await delivery] == [("rejected", str(code))]
-        return
-    with pytest.raises(expected) as raised:
-        await delivery
-    assert raised.value.code == str(code)
+async def test_errcodes_are_sorted_by_what_the_caller_must_do(account: Account) -> None:
+    expected: dict[type[ConnectorError] | str, list[int]] = {
+        "rejected": [40003, 43004, 43019, 43101, 48002, 50005, 46004, 45015, 45047, 99999],
+        Fatal: [40013, 40037, 40125, 40164, 47003, 48001, 48004, 48008, 50002, 45026],
+        Transient: [-1, 45011, 40241, 45009],
+    }
+    sorted_into: dict[type[ConnectorError] | str, list[int]] = {kind: [] for kind in expected}
+    connector = account.connector()
+    for code in (code for codes in expected.values() for code in codes):
+        account.fails(kind="partial", code=str(code))
+        try:
+            (outcome,) = await connector.deliver(messages())
+            sorted_into[outcome.status].append(int(outcome.code))
+        except ConnectorError as error:
+            sorted_into[type(error)].append(int(error.code))
+    assert sorted_into == expected
+    assert account.kept() == []
 
 
 async def test_a_used_up_quota_waits_for_the_next_day_in_china(account: Account) -> None:
