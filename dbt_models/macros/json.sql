@@ -8,11 +8,7 @@
 {%- endmacro %}
 
 {% macro duckdb__json_text(column, path) -%}
-    json_extract_string({{ column }}, '{{ json_path(path) }}')
-{%- endmacro %}
-
-{% macro json_path(path) -%}
-    ${% for part in path.split('.') %}."{{ part }}"{% endfor %}
+    json_extract_string({{ column }}, '${% for part in path.split('.') %}."{{ part }}"{% endfor %}')
 {%- endmacro %}
 
 {#
@@ -33,20 +29,51 @@ wrote. On an incremental model only the batches it has not seen yet are read.
     where {{ unseen_batches(relation) }}
 {%- endmacro %}
 
-{# All paths in one call: the payload is parsed once a row, which is a quarter of the time of one call a path. #}
+{# Through one struct, so that the payload is parsed once a row: half the time of a list of paths, a tenth of one call a path. #}
 {% macro duckdb__unpack(relation, fields) -%}
+    {%- set shape = json_shape(fields.values() | list) -%}
     select
         _event_id, _batch_id, _line, _landed_at
-        {%- for name in fields %},
-        texts[{{ loop.index }}] as {{ name }}
+        {%- for name, path in fields.items() %},
+        {% if path in shape.alone -%}
+            {{ json_text('payload', path) }}
+        {%- else -%}
+            message{% for part in path.split('.') %}."{{ part }}"{% endfor %}
+        {%- endif %} as {{ name }}
         {%- endfor %}
     from (
         select
-            _event_id, _batch_id, _line, _landed_at,
-            json_extract_string(payload, [
-                {%- for path in fields.values() %}'{{ json_path(path) }}'{{ ', ' if not loop.last }}{% endfor -%}
-            ]) as texts
+            _event_id, _batch_id, _line, _landed_at, payload,
+            json_transform(payload, '{{ tojson(shape.tree) }}') as message
         from {{ relation }}
         where {{ unseen_batches(relation) }}
-    ) as payloads
+    ) as messages
+{%- endmacro %}
+
+{#
+The paths as a tree of text fields. What a struct cannot hold stands `alone` instead: an object that is looked into as well, and
+names that differ in nothing but case.
+#}
+{% macro json_shape(paths) -%}
+    {%- set tree, alone, names = {}, [], [] -%}
+    {%- for path in paths -%}
+        {%- do names.append(path | lower) -%}
+        {%- for other in paths if other.startswith(path ~ '.') -%}
+            {%- do alone.append(path) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- for path in paths -%}
+        {%- if names.count(path | lower) > 1 -%}
+            {%- do alone.append(path) -%}
+        {%- endif -%}
+        {%- if path not in alone -%}
+            {%- set place = namespace(node=tree) -%}
+            {%- for part in path.split('.')[:-1] -%}
+                {%- do place.node.setdefault(part, {}) -%}
+                {%- set place.node = place.node[part] -%}
+            {%- endfor -%}
+            {%- do place.node.update({path.split('.')[-1]: 'VARCHAR'}) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return({'tree': tree, 'alone': alone}) }}
 {%- endmacro %}

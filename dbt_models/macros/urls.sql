@@ -1,6 +1,6 @@
-{# The value of one query parameter of a URL, null where it is missing. #}
+{# The value of one query parameter of a URL, null where it is missing. Most URLs have none, and finding that out is cheap. #}
 {% macro url_parameter(url, name) -%}
-    nullif(regexp_extract({{ url }}, '[?&]{{ name }}=([^&#]*)', 1), '')
+    case when {{ url }} like '%{{ name }}=%' then nullif(regexp_extract({{ url }}, '[?&]{{ name }}=([^&#]*)', 1), '') end
 {%- endmacro %}
 
 {# The host of a URL without a leading www, null where there is none. #}

@@ -2,6 +2,10 @@ with identifiers as (
     select * from {{ ref('bridge_profile_identifiers') }}
 ),
 
+machines as (
+    select * from {{ ref('int_machine_devices') }}
+),
+
 test_identifiers as (
     select * from {{ ref('test_identifiers') }}
 ),
@@ -16,18 +20,27 @@ tests as (
 
 people as (
     select
-        profile_id,
-        profile_key,
-        min(first_seen_at) as first_seen_at,
-        max(last_seen_at) as last_seen_at,
+        identifiers.profile_id,
+        identifiers.profile_key,
+        min(identifiers.first_seen_at) as first_seen_at,
+        max(identifiers.last_seen_at) as last_seen_at,
         count(*) as identifiers,
-        max(case when identifier_key = profile_key then source end) as origin_system
+        min_by(identifiers.source, (identifiers.source = 'consent', identifiers.first_seen_at, identifiers.source)) as origin_system,
+        count(*) = count(machines.device_key) as is_machine
     from identifiers
-    group by profile_id, profile_key
+    left join machines on identifiers.identifier_key = machines.device_key
+    group by identifiers.profile_id, identifiers.profile_key
 )
 
 select
-    people.*,
+    people.profile_id,
+    people.profile_key,
+    people.first_seen_at,
+    people.last_seen_at,
+    people.identifiers,
+    people.origin_system,
     tests.profile_id is not null as is_test
 from people
 left join tests using (profile_id)
+-- a crawler has a cookie and nothing else
+where not people.is_machine

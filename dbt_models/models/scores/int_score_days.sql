@@ -30,6 +30,6 @@ select
 from events
 join rules
     on events.event_name = rules.event_name
-    and regexp_matches(coalesce(events.page_path, ''), rules.path_pattern)
-    and regexp_matches(coalesce(events.object_id, ''), rules.object_pattern)
+    and coalesce(events.page_path, '') like rules.path_like
+    and coalesce(events.object_id, '') like rules.object_like
 group by events.profile_id, rules.model, rules.rule, cast(events.occurred_at as date)

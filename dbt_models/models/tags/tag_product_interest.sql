@@ -23,7 +23,7 @@ matched as (
     from events
     join rules
         on events.event_name = rules.event_name
-        and regexp_matches(coalesce(events.product_category, ''), rules.category_pattern)
+        and coalesce(events.product_category, '') like rules.category_like
 ),
 
 -- a moment counts when the event `min_count - 1` before it is still inside the window

@@ -9,7 +9,14 @@ observed as (
         case when message_type = 'identify' then 'web_identify' else 'web_message' end as rule,
         message_id as evidence,
         occurred_at as observed_at,
-        {{ identifier_columns(user_id='user_id', email='email', phone='phone', anonymous_id='anonymous_id') }},
+        {{ identifier_columns(
+            user_id='user_id',
+            email='email',
+            phone='phone',
+            wechat_unionid='wechat_unionid',
+            wechat_openid='wechat_openid',
+            anonymous_id='anonymous_id'
+        ) }},
         _batch_id,
         _landed_at
     from messages

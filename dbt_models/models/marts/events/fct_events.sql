@@ -10,6 +10,10 @@ messages as (
     select * from {{ ref('fct_messages') }}
 ),
 
+machines as (
+    select * from {{ ref('int_machine_devices') }}
+),
+
 user_agents as (
     select * from {{ ref('int_user_agents') }}
 )
@@ -43,7 +47,7 @@ select
     events.utm_term,
     events.utm_content,
     events.user_agent,
-    coalesce(user_agents.is_bot, false) as is_bot,
+    coalesce(user_agents.is_bot, false) or machines.device_key is not null as is_bot,
     events.properties,
     events._batch_id,
     events._landed_at
@@ -51,3 +55,4 @@ from events
 left join identifiers using (identifier_key)
 left join messages using (message_id)
 left join user_agents using (user_agent)
+left join machines using (device_key)

@@ -3,14 +3,15 @@ with user_agents as (
     where user_agent is not null
 ),
 
-patterns as (
-    select * from {{ ref('bot_user_agents') }}
+classified as (
+    select
+        user_agent,
+        {{ reason_by_pattern(ref('bot_user_agents'), 'lower(user_agent)') }} as reason
+    from user_agents
 )
 
 select
-    user_agents.user_agent,
-    count(patterns.pattern) > 0 as is_bot,
-    min(patterns.reason) as reason
-from user_agents
-left join patterns on regexp_matches(lower(user_agents.user_agent), patterns.pattern)
-group by user_agents.user_agent
+    user_agent,
+    reason is not null as is_bot,
+    reason
+from classified

@@ -24,7 +24,7 @@ meanings as (
     from kinds
     join rules
         on kinds.event_name = rules.event_name
-        and regexp_matches(kinds.object_id, rules.object_pattern)
+        and kinds.object_id like rules.object_like
     group by kinds.event_name, kinds.object_id
 ),
 

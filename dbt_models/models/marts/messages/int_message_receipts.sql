@@ -39,13 +39,13 @@ vocabulary as (
     select
         codes.source,
         codes.code,
-        min_by(types.event_type, types.priority) as event_type,
-        min_by(types.bounce_type, types.priority) as bounce_type
+        types.event_type,
+        types.bounce_type,
+        row_number() over (partition by codes.source, codes.code order by types.priority) as place
     from codes
     join {{ ref('message_event_types') }} as types
         on codes.source = types.source
         and regexp_matches(codes.code, types.pattern)
-    group by codes.source, codes.code
 )
 
 select
@@ -53,4 +53,7 @@ select
     coalesce(vocabulary.event_type, 'other') as event_type,
     vocabulary.bounce_type
 from receipts
-left join vocabulary using (source, code)
+left join vocabulary
+    on receipts.source = vocabulary.source
+    and receipts.code = vocabulary.code
+    and vocabulary.place = 1

@@ -1,0 +1,20 @@
+{#
+The reason of the first row of the seed whose pattern (a regular expression) fits `text`, else null. Rows may be for one
+`identifier_type` only. The patterns are written out as constants, because one that comes from a column is compiled anew for every row.
+#}
+{% macro reason_by_pattern(seed, text) -%}
+    {%- set rules = [] -%}
+    {%- if execute and flags.WHICH in ('run', 'build', 'test') -%}
+        {%- set rules = run_query('select * from ' ~ seed).rows -%}
+    {%- endif -%}
+    {%- if rules | length == 0 -%}
+        cast(null as varchar)
+    {%- else -%}
+        case
+            {%- for rule in rules %}
+            when regexp_matches({{ text }}, '{{ rule['pattern'] | replace("'", "''") }}')
+                {%- if rule.get('identifier_type', '*') != '*' %} and identifier_type = '{{ rule['identifier_type'] }}'{% endif %} then '{{ rule['reason'] | replace("'", "''") }}'
+            {%- endfor %}
+        end
+    {%- endif -%}
+{%- endmacro %}

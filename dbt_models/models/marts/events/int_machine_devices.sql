@@ -1,0 +1,48 @@
+with events as (
+    select * from {{ ref('int_events') }}
+    where device_key is not null
+),
+
+user_agents as (
+    select * from {{ ref('int_user_agents') }}
+),
+
+-- few devices have enough events in a day to be worth looking at by the minute
+busy as (
+    select distinct device_key
+    from events
+    group by device_key, cast(occurred_at as date)
+    having count(*) > {{ var('machine_events_per_minute') }}
+),
+
+by_minute as (
+    select
+        events.device_key,
+        date_trunc('minute', events.occurred_at) as minute,
+        count(*) as events
+    from events
+    join busy using (device_key)
+    group by events.device_key, date_trunc('minute', events.occurred_at)
+),
+
+too_fast as (
+    select distinct device_key
+    from by_minute
+    where events > {{ var('machine_events_per_minute') }}
+),
+
+declared as (
+    select events.device_key
+    from events
+    left join user_agents using (user_agent)
+    group by events.device_key
+    having bool_and(coalesce(user_agents.is_bot, false))
+)
+
+select device_key, 'says so itself' as reason
+from declared
+union all
+select too_fast.device_key, 'faster than a person'
+from too_fast
+left join declared using (device_key)
+where declared.device_key is null
