@@ -11,6 +11,7 @@ from connectors.wechat._api import Api
 from connectors.wechat._errcode import sort
 
 NO_SUCH_TAG = 45159
+NOT_FOLLOWING = frozenset({43004, 50005})
 
 
 class Tags:
@@ -56,6 +57,9 @@ class Tags:
         if answer["errcode"] == NO_SUCH_TAG:
             self._ids.clear()
             raise Transient(outcome.code, f"{outcome.reason}. The tag was deleted meanwhile; it is looked up again.")
+        if remove and len(batch.rows) == 1 and answer["errcode"] in NOT_FOLLOWING:
+            # Somebody who left has no tags that could do anything; refused, the row would come back for ever.
+            return [Outcome("sent", "NOT_FOLLOWING", outcome.reason)]
         raise Refused(outcome.code, outcome.reason)
 
     async def _id(self, name: str, make: bool) -> int | None:

@@ -314,6 +314,16 @@ async def test_a_removed_row_loses_its_tag_and_a_tag_nobody_made_needs_no_call(a
     assert "never" not in account.fans
 
 
+async def test_somebody_who_left_needs_no_tag_taken_away(account: Account) -> None:
+    connector = account.connector()
+    await connector.deliver(tagged((FANS[0], "a")))
+    (outcome,) = await connector.deliver(tagged((STRANGER, "a"), operation="remove"))
+    assert (outcome.status, outcome.code) == ("sent", "NOT_FOLLOWING")
+    with pytest.raises(Refused):
+        await connector.deliver(tagged((FANS[0], "a"), (STRANGER, "a"), operation="remove"))
+    assert account.fans == {"a": [FANS[0]]}
+
+
 async def test_a_tag_that_was_deleted_meanwhile_is_looked_up_again(account: Account) -> None:
     connector = account.connector()
     await connector.deliver(tagged((FANS[0], "a")))
