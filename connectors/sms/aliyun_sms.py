@@ -134,7 +134,8 @@ class AliyunSms(Connector):
             headers["x-acs-security-token"] = self.options.security_token.get_secret_value()
         key_id, key_secret = self.options.access_key_id.get_secret_value(), self.options.access_key_secret.get_secret_value()
         headers["Authorization"] = authorization("POST", url.path, parameters, headers, key_id, key_secret)
-        return await self.http.post(url.geturl(), headers=headers, content=content)
+        # Not again as it is: its nonce counts once. A new call is signed anew.
+        return await self.http.post(url.geturl(), headers=headers, content=content, extensions={"retry": False})
 
 
 def _number(phone: str) -> str:

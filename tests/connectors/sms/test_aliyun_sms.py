@@ -125,6 +125,7 @@ async def test_a_request_of_ours_is_signed_as_the_sdk_would_sign_it(rows: int, s
         connector = AliyunSms(AliyunSms.Options(**OPTIONS, security_token=security_token), http, "https://dysmsapi.aliyuncs.com")
         await connector.deliver(batch(*(row(n, f"+861380013800{n}") for n in range(rows))))
     (request,) = sent
+    assert request.extensions["retry"] is False
     given = request.headers["authorization"]
     signed = given.split("SignedHeaders=")[1].split(",")[0].split(";")
     assert ("x-acs-security-token" in signed) == (security_token is not None)
@@ -197,6 +198,15 @@ async def test_a_wrong_key_is_refused_to_the_sdk_and_is_fatal_to_us(account: Acc
     with pytest.raises(Fatal):
         await account.connector(**wrong).check()
     assert account.taken == []
+
+
+async def test_a_signed_request_counts_once_and_only_as_it_was_signed(account: Account) -> None:
+    response = await account.connector()._call("SendSms", {"PhoneNumbers": "13800138000", "SignName": "a", "TemplateCode": "SMS_1"})
+    request = response.request
+    again = await account.http.post(request.url, headers=request.headers)
+    changed = await account.http.post(str(request.url).replace("13800138000", "13800138001"), headers=request.headers)
+    codes = [answer.json()["Code"] for answer in (response, again, changed)]
+    assert codes == ["OK", "SignatureNonceUsed", "SignatureDoesNotMatch"]
 
 
 # -- sending ------------------------------------------------------------------------------------------------------------
