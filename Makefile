@@ -19,7 +19,8 @@ dev: .venv/installed ## The Dagster UI on 127.0.0.1:3000, the sandbox and the co
 	@$(BIN)/sluice dev
 
 olist: .venv/installed ## The Olist marketing funnel, from OLIST=folder of its two files
-	@BIN=$(BIN) OLIST=$(OLIST) sh tests/end_to_end/olist.sh
+	@rm -rf .sluice/olist && $(BIN)/sluice init .sluice/olist >/dev/null
+	@$(BIN)/sluice --project .sluice/olist demo --olist $(OLIST)
 
 test: .venv/installed-dev ## Every test
 	@sh tests/browser.sh

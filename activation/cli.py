@@ -312,13 +312,34 @@ def doctor(context: typer.Context, json: Json = False) -> None:
 
 @app.command()
 def demo(
-    context: typer.Context, people: Annotated[int, typer.Option(min=50)] = 2000, days: Annotated[int, typer.Option(min=2)] = 30
+    context: typer.Context,
+    people: Annotated[int, typer.Option(min=50, help="How many made-up people.")] = 2000,
+    days: Annotated[int, typer.Option(min=2, help="How many days in the first round.")] = 30,
+    olist: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Show the Olist marketing funnel instead, from its two files.")
+    ] = None,
 ) -> None:
     """The whole loop on this machine, against the sandbox: land, build, send, receipts, and a second round."""
     from activation.demo import run_demo
+    from activation.demo.olist import run_olist
 
     session: Session = context.obj
-    raise typer.Exit(run_demo(session.project, people, days))
+    raise typer.Exit(run_olist(session.project, olist) if olist else run_demo(session.project, people, days))
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="A model, e.g. rpt_funnel.")],
+    limit: Annotated[int, typer.Option(min=1, help="At most so many rows.")] = 50,
+    json: Json = False,
+) -> None:
+    """Show the rows of a model, as it was last built. Personal data is masked; --json gives it whole."""
+    from activation.engine.models import Models, rows_of
+
+    session: Session = context.obj
+    models = Models(session.project)
+    screens.model_rows(model, rows_of(session.project, models, model, limit), set() if json else models.pii(model), json)
 
 
 @app.command()

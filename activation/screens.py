@@ -36,7 +36,7 @@ from activation.engine.history import Status
 from activation.engine.landing import LandingReport
 from activation.engine.project import Project
 from activation.engine.run import Preview
-from activation.engine.samples import sample_rows
+from activation.engine.samples import mask, sample_rows
 from activation.engine.settle import OUTCOMES, Settled
 
 WIDTH = None if sys.stdout.isatty() else 140  # piped output must not wrap at 80
@@ -310,6 +310,18 @@ def explained(found: Explained, json: bool) -> None:
             continue
         columns = [name for name in rows[0] if name != "profile_id" and any(row.get(name) is not None for row in rows)]
         table(section, columns, [[_short(row.get(name)) for name in columns] for row in rows])
+    return None
+
+
+def model_rows(model: str, rows: Sequence[Mapping[str, Any]], hidden: set[str], json: bool) -> None:
+    if json:
+        return as_json(rows)
+    if not rows:
+        say(f"{model} has no rows.")
+        return None
+    columns = list(rows[0])
+    numbers = [i for i, name in enumerate(columns) if all(isinstance(row[name], int | float | None) for row in rows)]
+    table(model, columns, [[mask(row[name]) if name in hidden else _short(row[name]) for name in columns] for row in rows], right=numbers)
     return None
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from sqlglot import exp
+from sqlglot import exp, select
 
 from activation.engine.errors import PlanRefused
 from activation.engine.project import Project
+from activation.engine.warehouse import opened
 from activation.engine.yaml_file import did_you_mean
 
 
@@ -69,6 +70,14 @@ class Models:
         if not found:
             raise PlanRefused(f"Model `{name}` is not in the warehouse. Run `sluice build`.")
         return dict(found)
+
+
+def rows_of(project: Project, models: Models, name: str, limit: int) -> list[dict[str, Any]]:
+    """The first rows of a built model. Raises PlanRefused when dbt does not know it or has not built it."""
+    with opened(project, read_only=True) as connection:
+        columns = models.columns(connection, name)
+        query = select(*(exp.column(column, quoted=True) for column in columns)).from_(models.relation(name).expression()).limit(limit)
+        return [dict(zip(columns, row, strict=True)) for row in connection.execute(query.sql("duckdb")).fetchall()]
 
 
 def _nodes(manifest: Path) -> dict[str, Any]:
