@@ -51,10 +51,10 @@ def make_plan(
     """Compare source and state and write the plan file. Raises PlanRefused when the source is not what the declaration says."""
     current = _send_rows(connection, models, activation) if activation.kind == "send" else _sync_rows(connection, models, activation)
     connection.execute(f"create or replace temporary table current_rows as {current.sql(DIALECT)}")
+    connection.execute("create or replace temporary table planned as " + _compare(activation).sql(DIALECT))
     if only_keys is not None:
         connection.execute("create or replace temporary table only_keys as select unnest(?::varchar[]) as key", [only_keys])
-        connection.execute("delete from current_rows where key is null or key not in (select key from only_keys)")
-    connection.execute("create or replace temporary table planned as " + _compare(activation, removals=only_keys is None).sql(DIALECT))
+        connection.execute("delete from planned where key is null or key not in (select key from only_keys)")
     counts = dict(
         connection.execute(
             "select case when invalid_code is null then operation else 'invalid' end, count(*) from planned group by 1"
@@ -104,10 +104,14 @@ def _text(column: exp.Expression) -> exp.Expression:
     return exp.cast(column, "varchar")
 
 
-def _payload(fields: Mapping[str, exp.Expression]) -> exp.Expression:
-    """The mapped fields as one JSON object, in the order declared: what leaves, and what is hashed."""
+def _payload(fields: Mapping[str, str], types: Mapping[str, str], table: str) -> exp.Expression:
+    """The mapped columns of `table` as one JSON object, in the order declared: what leaves, and what is hashed."""
     pairs: list[exp.Expression] = []
-    for name, column in fields.items():
+    for name, source in fields.items():
+        column: exp.Expression = exp.column(source, table=table, quoted=True)
+        if types[source] in {"DOUBLE", "FLOAT"}:
+            # JSON has no word for "not a number" and infinity.
+            column = exp.Case().when(exp.Anonymous(this="isfinite", expressions=[column]), column.copy())
         pairs += [exp.Literal.string(name), column]
     return _text(exp.Anonymous(this="json_object", expressions=pairs)) if pairs else exp.Literal.string("{}")
 
@@ -125,7 +129,7 @@ def _sync_rows(connection: duckdb.DuckDBPyConnection, models: Models, activation
             _text(exp.column(spec.key, table="source", quoted=True)).as_("key"),
             (_text(exp.column("profile_id", table="source")) if has_profile else exp.cast(exp.null(), "varchar")).as_("profile_id"),
             _text(exp.column(spec.match_on, table="source", quoted=True)).as_("match_value"),
-            _payload({name: exp.column(column, table="source", quoted=True) for name, column in spec.fields.items()}).as_("payload"),
+            _payload(spec.fields, columns, "source").as_("payload"),
         )
         .from_(models.relation(spec.model).expression("source"))
     )  # fmt: skip
@@ -155,7 +159,7 @@ def _send_rows(connection: duckdb.DuckDBPyConnection, models: Models, activation
             exp.column("profile_id", table="p").as_("key"),
             exp.column("profile_id", table="p").as_("profile_id"),
             _text(exp.column(contact, table="p", quoted=True)).as_("match_value"),
-            _payload({name: exp.column(column, table="p", quoted=True) for name, column in spec.fields.items()}).as_("payload"),
+            _payload(spec.fields, profiles, "p").as_("payload"),
         )
         .from_(models.relation("dim_profiles").expression("p"))
         .where(exp.column("profile_id", table="p").isin(query=members(list(spec.audience.include))))
@@ -168,21 +172,25 @@ def _send_rows(connection: duckdb.DuckDBPyConnection, models: Models, activation
 # -- the comparison -------------------------------------------------------------------------------------------------------
 
 
-def _compare(activation: Activation, removals: bool) -> exp.Select:
+def _compare(activation: Activation) -> exp.Select:
     """Current rows against the state. A send never changes or removes: a person is in its state once, whatever became of the fields."""
     is_send = activation.kind == "send"
     ref = exp.Literal.string(activation.ref)
     valid = select("*", exp.func("md5", exp.column("payload"), dialect=DIALECT).as_("hash"),
                    "count(*) over (partition by key) as copies").from_("current_rows")  # fmt: skip
     state = select("*").from_(exp.table_("sync_snapshot", db="activation")).where(exp.column("ref").eq(ref))
-    changed = "false" if is_send else "state.key is not null and state.hash is distinct from valid.hash"
-    operation = f"case when valid.copies is null then 'remove' when state.key is null then 'add' when {changed} then 'change' end"
+    # Whom a record is found by is part of what was acknowledged, whether or not it is a field too.
+    changed = "false" if is_send else "state.hash is distinct from valid.hash or state.match_value is distinct from valid.match_value"
     code = (
         "case when valid.copies is not null and valid.key is null then 'NULL_KEY' when valid.copies > 1 then 'DUPLICATE_KEY' "
         "when valid.copies is not null and valid.match_value is null and " + ("false" if is_send else "true") + " then 'NULL_MATCH' end"
     )
+    operation = (
+        "case when valid.copies is null then 'remove' when state.key is null then 'add' "
+        f"when ({changed}) or ({code}) is not null then 'change' end"
+    )
     kept = ["valid.copies is not null"]
-    if not is_send and activation.sync.mode == "mirror" and removals:
+    if not is_send and activation.sync.mode == "mirror":
         kept.append("valid.copies is null and state.state = 'acknowledged'")
     message = (
         f"case when valid.key is not null then 'm_' || md5({exp.Literal.string(activation.ref + '|').sql(DIALECT)} || valid.key) end"

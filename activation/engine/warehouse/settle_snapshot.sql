@@ -3,7 +3,9 @@ delete from activation.sync_snapshot
 where ref = $ref and key in (
     select key from outcomes
     where (outcome = 'sent' or (outcome = 'skipped' and reason_code = 'ALREADY_SENT') or (outcome = 'unknown' and $holds)
-        or reason_code in ('HELD', 'QUIET_HOURS_DROPPED')) and key is not null
+        or reason_code in ('HELD', 'QUIET_HOURS_DROPPED')
+        -- What is not there any more need not be removed again.
+        or (operation = 'remove' and outcome = 'skipped' and reason_code = 'NO_MATCH')) and key is not null
 );
 
 insert into activation.sync_snapshot
