@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -82,6 +83,8 @@ class PatientTransport(httpx.AsyncBaseTransport):
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _again(self, request: httpx.Request, status: int) -> bool:
+        if request.extensions.get("retry") is False:
+            return False  # signed for one use: the connector must sign it anew
         if status in {429, 503}:
             return True
         return status >= 500 and (self.idempotent or request.method == "GET")
@@ -98,6 +101,9 @@ def backoff(attempt: int) -> float:
 
 def client(address: str, throttle: Throttle, idempotent: bool, concurrency: int, timeout: float) -> httpx.AsyncClient:
     """One client for one destination. No redirects (a token must not follow one), no proxies or netrc from the environment."""
+    # httpx logs whole addresses, and some vendors want numbers and tokens in them.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("httpcore").setLevel(logging.WARNING)
     limits = httpx.Limits(max_connections=concurrency + 2, max_keepalive_connections=concurrency + 2)
     inner = httpx.AsyncHTTPTransport(limits=limits, retries=0, trust_env=False)
     return httpx.AsyncClient(
