@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -15,7 +16,7 @@ import polars as pl
 from activation.sample.draws import Bools, Floats, Ints, Stream, below, lot, some
 from activation.sample.orders import sold
 from activation.sample.pages import SITE
-from activation.sample.text import DAY_MS, encoded, joined, line, members, number, raw, take, text, tokens, where
+from activation.sample.text import DAY_MS, digits, joined, line, members, number, raw, take, text, tokens, where
 from activation.sample.world import World
 
 SENDER = "letter.qinghe.example"
@@ -34,8 +35,6 @@ _AGENTS = pl.Series(
         "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Mobile Safari/537.36",
     ]
 )
-_PROXY = "Mozilla/5.0"
-_SCANNER = "Mozilla/5.0 (compatible; MailLinkScanner/3.1)"
 _LINKS = pl.Series(
     [
         f"{SITE}/products/white-linen-dress?utm_source=newsletter&utm_medium=email&utm_campaign=weekly-letter",
@@ -64,6 +63,11 @@ _FULL = members(
 )
 _DEFERRED = members({"event": "deferred", "attempt": "1", "response": "421 4.7.0 Try again later"})
 _DELIVERED = members({"event": "delivered", "response": "250 2.0.0 OK"})
+_OPEN = members({"event": "open", "sg_machine_open": False})
+_PROXY_OPEN = members({"event": "open", "sg_machine_open": True, "useragent": "Mozilla/5.0"})
+_SCANNER = {"useragent": "Mozilla/5.0 (compatible; MailLinkScanner/3.1)", "ip": "203.0.113.9"}
+_SCANNER_OPEN = members({"event": "open", "sg_machine_open": False} | _SCANNER)
+_SCANNER_CLICK = members({"event": "click"} | _SCANNER)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,81 +121,87 @@ def _confirmations(world: World, day: int) -> Iterator[Sending]:
 
 def mail_lines(world: World, day: int) -> pl.Series:
     """The events of one day, in order of time, a few of them twice."""
-    frames = []
+    frames = [_NONE]
     for sent_on in range(day - _OPENED_WITHIN_DAYS, day + 1):
         campaign = _campaign(world, sent_on)
         if campaign is not None:
-            frames.append(_events(world, campaign, world.rng(Stream.MAIL, sent_on)))
+            frames.append(_events(world, campaign, world.rng(Stream.MAIL, sent_on), day))
         for part, confirmation in enumerate(_confirmations(world, sent_on)):
-            if len(confirmation.person) == 0:
-                continue
-            frames.append(_events(world, confirmation, world.rng(Stream.ORDER_MAIL, sent_on, part)))
-    if not frames:
-        return pl.Series([], dtype=pl.String)
+            frames.append(_events(world, confirmation, world.rng(Stream.ORDER_MAIL, sent_on, part), day))
     events = pl.concat(frames)
-    at = events["at"].to_numpy()
-    today = np.flatnonzero((at >= world.midnight(day)) & (at < world.midnight(day + 1)))
-    today = today[np.argsort(at[today], kind="stable")]
-    again = some(world.rng(Stream.MAIL, day, 1), len(today), _TWICE)
-    return take(events["line"], np.repeat(today, 1 + again))
+    order = np.argsort(events["at"].to_numpy(), kind="stable")
+    again = some(world.rng(Stream.MAIL, day, 1), len(order), _TWICE)
+    return take(events["line"], np.repeat(order, 1 + again))
 
 
-def _events(world: World, sending: Sending, rng: np.random.Generator) -> pl.DataFrame:
-    """All that ever comes back of a mailing, whenever it does: a frame of `at` and `line`."""
-    size = len(sending.person)
-    person = sending.person
-    message = tokens(rng, size, 22)
-    full = some(rng, size, 0.008) & ~sending.bounces
-    arrives = ~sending.bounces & ~full
-    delivered = sending.at + 1_500 + rng.exponential(9_000.0, size).astype(np.int64)
-    deferred = arrives & some(rng, size, 0.01)
-    company = world.people.company[person]
-    scanned = arrives & (company >= 0) & world.companies.scans_mail[np.maximum(company, 0)]
-    proxied = arrives & some(rng, size, 0.12)
-    opens = arrives & (some(rng, size, world.people.opens[person]) | sending.leaves)
-    opened = delivered + np.minimum(20_000 + rng.exponential(5.5 * _HOUR_MS, size), 40 * _HOUR_MS).astype(np.int64)
-    again = opens & some(rng, size, 0.25)
-    clicks = opens & some(rng, size, 0.24) & ~sending.leaves
-    clicked = opened + 4_000 + below(rng, size, 90_000)
-    complains = world.timeline.complains[person]
-    agent = text("useragent", take(_AGENTS, lot(person, 40) % len(_AGENTS)))
-    address = text("ip", take(world.devices.address, world.devices.first[person]))
-    person_opens = joined('"event":"open"', agent, address, ',"sg_machine_open":false')
-    link = text("url", take(_LINKS, below(rng, size, len(_LINKS))))
-    person_clicks = joined('"event":"click"', agent, address, link)
-    machine = f',"useragent":{encoded(_SCANNER)},"ip":"203.0.113.9"'
-    groups = (
-        (sending.bounces, sending.at + 2_000 + below(rng, size, 60_000), _constant(_GONE, size)),
-        (full, sending.at + 2_000 + below(rng, size, 60_000), _constant(_FULL, size)),
-        (deferred, sending.at + 1_000, _constant(_DEFERRED, size)),
-        (arrives, delivered, _constant(_DELIVERED, size)),
-        (proxied, delivered + below(rng, size, 25_000), _constant(f'"event":"open","useragent":"{_PROXY}","sg_machine_open":true', size)),
-        (scanned, delivered + 1_000, _constant(f'"event":"open"{machine},"sg_machine_open":false', size)),
-        (scanned, delivered + 1_000 + below(rng, size, 2_500), joined(f'"event":"click"{machine}', link)),
-        (opens, opened, person_opens),
-        (again, opened + below(rng, size, 12 * _HOUR_MS), person_opens),
-        (clicks, clicked, person_clicks),
-        (sending.leaves & opens & ~complains, clicked, joined('"event":"unsubscribe"', agent, address)),
-        (sending.leaves & opens & complains, clicked, _constant('"event":"spamreport"', size)),
-    )
-    row = np.concatenate([np.flatnonzero(happens) for happens, _, _ in groups])
-    at = np.concatenate([when[happens] for happens, when, _ in groups])
-    what = pl.concat([where(happens, body).drop_nulls() for happens, _, body in groups])
+_NONE = pl.DataFrame(schema={"at": pl.Int64, "line": pl.String})
+
+
+def _events(world: World, sending: Sending, rng: np.random.Generator, day: int) -> pl.DataFrame:
+    """What comes back of a mailing on that day: a frame of `at` and `line`. The draws are the same whatever the day."""
+    size, person = len(sending.person), sending.person
+    message, salt = tokens(rng, size, 22), tokens(rng, size, 20)
+    link = below(rng, size, len(_LINKS))
+    kinds = list(_kinds(world, sending, rng))
+    begin, end = world.midnight(day), world.midnight(day + 1)
+    today = [np.flatnonzero(kind.happens & (kind.at >= begin) & (kind.at < end)) for kind in kinds]
+    row = np.concatenate(today)
+    if len(row) == 0:
+        return _NONE
+    number_of_kind = np.repeat(np.arange(len(kinds)), [len(rows) for rows in today])
+    at = np.concatenate([kind.at[rows] for kind, rows in zip(kinds, today, strict=True)])
+    by_person = np.array([kind.by_person for kind in kinds])[number_of_kind]
+    on_link = np.array([kind.on_link for kind in kinds])[number_of_kind]
     lines = line(
         '{"email":"',
         take(world.people.email, person[row]),
         '"',
         raw("timestamp", number(at // 1000)),
         text("smtp-id", joined("<", take(message, row), f"@{SENDER}>")),
-        ",",
-        what,
+        take(pl.Series([f",{kind.body}" for kind in kinds]), number_of_kind),
+        text("useragent", where(by_person, take(_AGENTS, lot(person[row], 40) % len(_AGENTS)))),
+        text("ip", where(by_person, take(world.devices.address, world.devices.first[person[row]]))),
+        text("url", where(on_link, take(_LINKS, link[row]))),
         f',"category":["{sending.purpose}"],"campaign":"{sending.name}"',
-        text("sg_event_id", tokens(rng, len(row), 22)),
+        text("sg_event_id", joined(take(salt, row), digits(number_of_kind, 2))),
         text("sg_message_id", joined(take(message, row), ".filterdrecv-0")),
         "}\n",
     )
     return pl.DataFrame({"at": at, "line": lines})
 
 
-def _constant(value: str, size: int) -> pl.Series:
-    return pl.Series([value], dtype=pl.String).new_from_index(0, size)
+class Kind(NamedTuple):
+    """One kind of event of a mailing: for whom it happens and when; whether the reader's device and a link are part of it."""
+
+    happens: Bools
+    at: Ints
+    body: str
+    by_person: bool = False
+    on_link: bool = False
+
+
+def _kinds(world: World, sending: Sending, rng: np.random.Generator) -> Iterator[Kind]:
+    size, person = len(sending.person), sending.person
+    full = some(rng, size, 0.008) & ~sending.bounces
+    arrives = ~sending.bounces & ~full
+    refused = sending.at + 2_000 + below(rng, size, 60_000)
+    yield Kind(sending.bounces, refused, _GONE)
+    yield Kind(full, refused, _FULL)
+    yield Kind(arrives & some(rng, size, 0.01), sending.at + 1_000, _DEFERRED)
+    delivered = sending.at + 1_500 + rng.exponential(9_000.0, size).astype(np.int64)
+    yield Kind(arrives, delivered, _DELIVERED)
+    # Machines open first: proxies that fetch pictures in advance, scanners at companies that also follow a link.
+    yield Kind(arrives & some(rng, size, 0.12), delivered + below(rng, size, 25_000), _PROXY_OPEN)
+    company = world.people.company[person]
+    scanned = arrives & (company >= 0) & world.companies.scans_mail[np.maximum(company, 0)]
+    yield Kind(scanned, delivered + 1_000, _SCANNER_OPEN)
+    yield Kind(scanned, delivered + 1_000 + below(rng, size, 2_500), _SCANNER_CLICK, on_link=True)
+    opens = arrives & (some(rng, size, world.people.opens[person]) | sending.leaves)
+    opened = delivered + np.minimum(20_000 + rng.exponential(5.5 * _HOUR_MS, size), 40 * _HOUR_MS).astype(np.int64)
+    yield Kind(opens, opened, _OPEN, by_person=True)
+    yield Kind(opens & some(rng, size, 0.25), opened + below(rng, size, 12 * _HOUR_MS), _OPEN, by_person=True)
+    clicked = opened + 4_000 + below(rng, size, 90_000)
+    yield Kind(opens & some(rng, size, 0.24) & ~sending.leaves, clicked, '"event":"click"', by_person=True, on_link=True)
+    leaves, complains = opens & sending.leaves, world.timeline.complains[person]
+    yield Kind(leaves & ~complains, clicked, '"event":"unsubscribe"', by_person=True)
+    yield Kind(leaves & complains, clicked, '"event":"spamreport"')

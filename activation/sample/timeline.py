@@ -75,10 +75,10 @@ def draw_timeline(seed: int, people: People) -> Timeline:
     accepted = later(qualified, 18.0, 0.65)
     opportunity = later(accepted, 12.0, np.where(people.business, 0.75, 0.2))
     newsletter = later(np.minimum(recorded, signed_up), 14.0, 0.66)
-    left_mail = later(newsletter, 260.0, 0.6)
+    left_mail = later(newsletter, 160.0, 0.6)
     texts = np.where(people.phone.is_not_null().to_numpy(), later(np.minimum(recorded, signed_up), 25.0, 0.55), NEVER)
     followed = np.where(people.chinese, later(arrived, 45.0, 0.5), NEVER)
-    unfollowed = later(followed, 220.0, 0.5)
+    unfollowed = later(followed, 170.0, 0.5)
     bound = later(followed, 40.0, np.where(people.phone.is_not_null().to_numpy(), 0.75, 0.0))
     return Timeline(
         arrived=arrived,
@@ -100,7 +100,7 @@ def draw_timeline(seed: int, people: People) -> Timeline:
         complains=some(rng, size, 0.1),
         mailbox_gone=awake(np.where(some(rng, size, 0.3), rng.random(size) * 400.0, NEVER)),
         texts=texts,
-        left_texts=later(texts, 240.0, 0.5),
+        left_texts=later(texts, 150.0, 0.5),
         number_gone=some(rng, size, 0.03),
         followed=followed,
         bound=np.where(bound < unfollowed, bound, NEVER),

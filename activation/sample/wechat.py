@@ -39,7 +39,7 @@ def wechat_lines(world: World, day: int) -> pl.Series:
     events = pl.concat([_follows(world, day, rng), _unfollows(world, day), *_actions(world, day, rng), *_templates(world, day, rng)])
     order = np.argsort(events["at"].to_numpy(), kind="stable")
     order = np.repeat(order, 1 + some(rng, len(order), _TWICE))
-    return _lines(world, events[order], rng)
+    return _lines(world, day, events[order], rng)
 
 
 def _frame(at: Ints, person: Ints, kind: str, key: pl.Series | None = None, **elements: pl.Series) -> pl.DataFrame:
@@ -102,8 +102,9 @@ def _templates(world: World, day: int, rng: np.random.Generator) -> Iterator[pl.
         yield _frame(bought.ordered[told] + 2_000, bought.person[told], "TEMPLATESENDJOBFINISH", MsgID=identifier, Status=status)
 
 
-def _lines(world: World, events: pl.DataFrame, rng: np.random.Generator) -> pl.Series:
+def _lines(world: World, day: int, events: pl.DataFrame, rng: np.random.Generator) -> pl.Series:
     people, at, person = world.people, events["at"].to_numpy(), events["person"].to_numpy()
+    received = np.minimum(at + 50 + below(rng, len(at), 1_500), world.midnight(day + 1) - 1)
     openid, seconds = take(people.openid, person), number(at // 1000)
     is_event = events["Event"].is_not_null()
     kind = pl.Series(["event"]).new_from_index(0, len(events)).zip_with(is_event, pl.Series(["text"]).new_from_index(0, len(events)))
@@ -119,7 +120,7 @@ def _lines(world: World, events: pl.DataFrame, rng: np.random.Generator) -> pl.S
     )
     return line(
         f'{{"appid":"{APPID}"',
-        text("received_at", iso(at + 50 + below(rng, len(at), 1_500))),
+        text("received_at", iso(received)),
         f',"ToUserName":"{ACCOUNT}"',
         text("FromUserName", openid),
         text("CreateTime", seconds),

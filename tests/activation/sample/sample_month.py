@@ -9,7 +9,7 @@ import polars as pl
 
 from activation.sample import SampleFile
 
-PEOPLE, DAYS, SEED = 1200, 30, 7
+PEOPLE, DAYS, SEED = 1000, 30, 7
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import polars as pl
 from sample_month import PEOPLE, Month
 
+from activation.sample.companies import found_companies
 from activation.sample.devices import CRAWLERS
+from activation.sample.people import gather_people
 
 
 def identifies(month: Month) -> pl.DataFrame:
@@ -98,9 +100,16 @@ def test_nobody_is_written_to_after_a_hard_bounce_or_an_unsubscribe(month: Month
     ).filter(pl.col("category") != "order_update")
     ended = events.filter((pl.col("status") == "5.1.1") | pl.col("event").is_in(["unsubscribe", "spamreport"]))
     ended = ended.group_by("email").agg(pl.col("at").min().alias("ended"))
-    later = events.filter(pl.col("event") == "delivered").join(ended, on="email").filter(pl.col("at") > pl.col("ended"))
+    written = (pl.col("event") == "delivered") | (pl.col("status") == "5.1.1")
+    later = events.filter(written).join(ended, on="email").filter(pl.col("at") > pl.col("ended"))
     assert len(ended) > 5
     assert later.is_empty()
+
+
+def test_nobody_shares_an_address_or_a_number_with_another() -> None:
+    people = gather_people(20_000, 1, found_companies(20_000, 1))
+    for identifier in (people.email, people.phone, people.openid, people.user_id):
+        assert identifier.drop_nulls().is_unique().all()
 
 
 def test_sms_receipts_are_good_and_bad(month: Month) -> None:

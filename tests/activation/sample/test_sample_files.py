@@ -41,11 +41,14 @@ def test_the_number_of_threads_does_not_show(sample: Writer, tmp_path: Path, thr
 
 
 def test_a_later_call_writes_only_the_new_days_and_the_same_as_one_call_would(sample: Writer) -> None:
-    whole = contents(sample("whole", days=11))
-    first, rest = contents(sample("first", days=10)), contents(sample("rest", days=11, first_day=10))
+    whole = contents(sample("whole", days=4))
+    first, rest = contents(sample("first", days=3)), contents(sample("rest", days=4, first_day=3))
+    assert all("2026-10-04" in name for name in rest)
     assert not first.keys() & rest.keys()
-    assert first | rest == whole
-    assert all("2026-10-11" in name for name in rest)
+    # The export that ends the first call is one that a single call does not make.
+    exports = {name for name in first if name.startswith("crm/")}
+    assert len(exports) == 3
+    assert {name: first[name] for name in first.keys() - exports} | rest == whole
 
 
 def test_the_crm_of_the_next_day_has_the_same_contacts_some_changed_and_some_new(sample: Writer) -> None:
@@ -77,7 +80,7 @@ def test_the_start_may_be_another_date(tmp_path: Path) -> None:
     assert (tmp_path / "web/2024-02-29.jsonl").read_text(encoding="utf-8").count('"receivedAt":"2024-02-29T') > 0
 
 
-@pytest.mark.parametrize("people", [1, 2, 7])
+@pytest.mark.parametrize("people", [1, 6])
 def test_a_handful_of_people_is_a_sample_too(tmp_path: Path, people: int) -> None:
     assert write_sample(people, 11, 3, tmp_path)
 

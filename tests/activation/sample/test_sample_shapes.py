@@ -77,11 +77,20 @@ def test_web_messages_are_of_the_kinds_of_the_segment_spec(month: Month) -> None
     assert {"source", "medium", "name"} <= next(row["context"]["campaign"].keys() for row in rows if "campaign" in row["context"])
 
 
-def test_the_days_of_the_files_are_the_days_of_arrival(month: Month) -> None:
+@pytest.mark.parametrize(
+    ("source", "time"),
+    [
+        ("web_events", "$.receivedAt"),
+        ("wechat_callbacks", "$.received_at"),
+        ("shop_orders", "$.updated_at"),
+        ("forms_submissions", "$.submitted_at"),
+    ],
+)
+def test_a_file_holds_what_came_on_its_day(month: Month, source: str, time: str) -> None:
     for file in month.files:
-        if file.source == "web_events":
-            received = pl.Series(file.path.read_text(encoding="utf-8").splitlines()).str.json_path_match("$.receivedAt").drop_nulls()
-            assert received.str.starts_with(file.path.stem).all()
+        if file.source == source:
+            came = pl.Series(file.path.read_text(encoding="utf-8").splitlines()).str.json_path_match(time).drop_nulls()
+            assert came.str.starts_with(file.path.stem.removeprefix("orders-")).all()
 
 
 def test_a_wechat_callback_carries_its_xml_with_the_same_elements(month: Month) -> None:
