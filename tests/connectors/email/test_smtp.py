@@ -145,6 +145,14 @@ async def test_a_mailbox_in_chinese_needs_a_server_that_offers_it(sandbox: Sandb
         assert seen.recipients == ["lilei@xn--fsqu00a.xn--55qx5d"]
 
 
+async def test_a_long_unsubscribe_link_stays_in_one_piece() -> None:
+    # Folded or encoded, many mail readers would not find it.
+    link = "https://click.example/u/" + "x" * 300
+    async with plain_server() as (address, seen):
+        await deliver(address, {"unsubscribe_url": link})
+    assert f"List-Unsubscribe: <{link}>\r\n".encode() in seen.contents[0]
+
+
 async def test_what_is_sent_to_an_old_server_is_ascii_with_lines_it_can_take() -> None:
     async with plain_server() as (address, seen):
         [outcome] = await deliver(address, {"text": "长" * 5000, "html": "<p>" + "字" * 5000 + "</p>", "subject": "主题" * 200})
