@@ -10,8 +10,9 @@ def broken(plan: Plan, guards: Guards) -> list[str]:
     """Every guard that this plan breaks, as sentences; none means it may go on."""
     counts, state = plan.counts, plan.acknowledged
     reasons = []
-    if counts["remove"] and not plan.source_rows:
-        reasons.append(f"The source is empty and all {counts['remove']} rows would be removed: an empty source never deletes.")
+    if counts["remove"] and plan.source_rows <= counts["invalid"]:
+        what = "has no usable row" if plan.source_rows else "is empty"
+        reasons.append(f"The source {what} and all {counts['remove']} rows would be removed: an empty source never deletes.")
     elif state and counts["remove"] * 100 > guards.max_removed_pct * state:
         reasons.append(_percent("removed", counts["remove"], state, guards.max_removed_pct, "max_removed_pct"))
     if guards.max_changed_pct is not None and state and counts["change"] * 100 > guards.max_changed_pct * state:
