@@ -76,21 +76,25 @@ def as_json(value: Any) -> None:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[int] = ()) -> None:
-    """A plain table; `right` are the columns of numbers."""
-    shown = Table(
-        title=escape(title) if title else None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
-    )
-    for index, name in enumerate(columns):
-        shown.add_column(name, justify="right" if index in right else "left", overflow="fold", header_style="dim", no_wrap=index in right)
-    for row in rows:
-        shown.add_row(
-            *(
-                "" if cell is None else escape(f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else str(cell))
-                for cell in row
+    """A plain table below its title; `right` are the columns of numbers. Without rows it says that there are none."""
+    if title:
+        out.print(f"[bold]{escape(title)}[/bold]" + ("" if rows else ": none"))
+    if rows:
+        shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for index, name in enumerate(columns):
+            shown.add_column(
+                escape(name), justify="right" if index in right else "left", overflow="fold", header_style="dim", no_wrap=index in right
             )
-        )
-    out.print(shown)
+        for row in rows:
+            shown.add_row(*map(_cell, row))
+        out.print(shown)
     out.print()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return escape(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value))
 
 
 # -- progress -----------------------------------------------------------------------------------------------------------
