@@ -20,7 +20,7 @@ from aiosmtplib import (
 )
 
 from connectors.base import Fatal, Outcome, Row, Transient, impersonal
-from connectors.email._letter import Letter, Unfit
+from connectors.email._letter import Letter, Unfit, mailbox
 
 LOST = (SMTPServerDisconnected, SMTPTimeoutError)
 CLOSING = 421  # the server ends the connection, whatever was asked
@@ -44,7 +44,7 @@ async def connect(server: str, options: Any) -> SMTP:
         username=options.username,
         password=options.password.get_secret_value() if options.password else None,
         # What the greeting calls us: not the name of this machine, whose lookup may take seconds.
-        local_hostname=options.sender.rpartition("@")[2].strip(" >").encode("idna").decode(),
+        local_hostname=mailbox(options.sender, "", "sender").domain.encode("idna").decode(),
         timeout=options.timeout_seconds,
     )
     try:

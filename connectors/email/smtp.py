@@ -17,7 +17,7 @@ from pydantic import Field, field_validator
 
 from connectors.base import Batch, Connector, ConnectorError, Object, Outcome, Row, SecretStr, Strict, Transient
 from connectors.email._connection import CLOSING, LOST, announce, connect, refused, words
-from connectors.email._letter import Letter, Unfit, address, compose
+from connectors.email._letter import Letter, Unfit, compose, mailbox
 
 
 class Smtp(Connector):
@@ -52,7 +52,7 @@ class Smtp(Connector):
         def _is_an_address(cls, value: str | None) -> str | None:
             try:
                 if value is not None:
-                    address(value, "", "value")
+                    mailbox(value, "", "value")
             except Unfit as unfit:
                 raise ValueError(unfit.reason) from None
             return value

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import email
-import email.policy
 import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from email.message import EmailMessage
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from email.message import Message
 from typing import Any, ClassVar, cast
 
 import orjson
@@ -138,19 +139,40 @@ class _Session(SMTP):
 
 
 def _read(raw: bytes) -> dict[str, Any]:
-    message = email.message_from_bytes(raw, policy=email.policy.default)
-    assert isinstance(message, EmailMessage)
-    parts = {kind: part.get_content() if (part := message.get_body((kind,))) else "" for kind in ("plain", "html")}
-    headers = {name: str(value) for name, value in message.items()}
+    message = email.message_from_bytes(raw)
+    headers = {name: _decoded(value) for name, value in message.raw_items()}
+    parts = {part.get_content_type(): part for part in reversed(list(message.walk()))}
     return {
         "subject": headers.get("Subject", ""),
         "smtp_id": headers.get("Message-ID", ""),
         "unique_args": _unique_arguments(headers),
         "headers": headers,
-        "text": parts["plain"],
-        "html": parts["html"],
+        "text": _content(parts.get("text/plain")),
+        "html": _content(parts.get("text/html")),
         "size": len(raw),
     }
+
+
+def _decoded(value: str) -> str:
+    """A header as people read it: unfolded, encoded words decoded, UTF-8 where the client sent it as it is."""
+    line = value.replace("\r\n", "").encode("ascii", "surrogateescape").decode(errors="replace")
+    if "=?" not in line:
+        return line
+    try:
+        return str(make_header(decode_header(line)))
+    except (ValueError, LookupError, HeaderParseError):
+        return line
+
+
+def _content(part: Message | None) -> str:
+    if part is None:
+        return ""
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    try:
+        return content.decode(part.get_content_charset("utf-8"), "replace")
+    except LookupError:
+        return content.decode(errors="replace")
 
 
 def _unique_arguments(headers: dict[str, str]) -> dict[str, Any]:
