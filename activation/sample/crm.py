@@ -10,7 +10,8 @@ import polars as pl
 
 from activation.sample.draws import NEVER, Bools, Floats, Ints, lot
 from activation.sample.names import TITLES, TRADES
-from activation.sample.places import IS_CHINESE, PLACES
+from activation.sample.people import TITLE_NAMES
+from activation.sample.places import CITY_NAMES, COUNTRIES, IS_CHINESE
 from activation.sample.spellings import AS_IS, LOUD, PADDED, PHONE_STYLES, SLIPPED, written_email, written_phone
 from activation.sample.text import iso, joined, number, take, where
 from activation.sample.world import World
@@ -30,10 +31,7 @@ _STAGE_DAYS = np.array([0.0, 4.0, 8.0, 14.0])
 _WON, _LOST = 4, 5
 _OWNERS = pl.Series([f"{name}@qinghe.example" for name in ("sales.east", "sales.north", "sales.south", "sales.abroad")])
 
-_TITLES = pl.Series([name for pair in TITLES for name in pair[:2]])
 _LEVELS = pl.Series([level for _, _, level in TITLES])
-_CITIES = pl.Series([name for place in PLACES for name in (place.chinese, place.english)])
-_COUNTRIES = pl.Series([place.country for place in PLACES])
 
 
 def contact_ids(person: Ints) -> pl.Series:
@@ -61,7 +59,7 @@ def _latest(until: float, *moments: Floats) -> Floats:
 def _touches(until: float, created: Floats, every: float) -> tuple[Ints, Floats]:
     """How often somebody has edited the record since, and when last: records change without anything having happened."""
     times = np.floor((until - created) / every)
-    return times.astype(np.int64), np.minimum(created + times * every, until - 0.001)
+    return times.astype(np.int64), created + times * every
 
 
 def _stages(world: World, person: Ints, until: float) -> tuple[Ints, Bools]:
@@ -95,12 +93,12 @@ def _contacts(world: World, person: Ints, until: float) -> pl.DataFrame:
             "phone": where(lot(person, 65) < 80, written_phone(take(people.phone, person), lot(person, 66) % PHONE_STYLES)),
             "first_name": take(people.first_name, person),
             "last_name": take(people.last_name, person),
-            "title": where(titled, take(_TITLES, people.title[person] * 2 + english)),
+            "title": where(titled, take(TITLE_NAMES, people.title[person] * 2 + english)),
             "lifecycle_stage": take(pl.Series(STAGES), stage),
             "lead_status": where(stage > 0, take(pl.Series(_LEAD_STATUS), status)),
             "owner": take(_OWNERS, np.where(people.chinese[person], people.place[person] % 3, 3)),
-            "city": take(_CITIES, people.place[person] * 2 + english),
-            "country": take(_COUNTRIES, people.place[person]),
+            "city": take(CITY_NAMES, people.place[person] * 2 + english),
+            "country": take(COUNTRIES, people.place[person]),
             "do_not_contact": take(pl.Series(["false", "true"]), (timeline.objected[person] < until).astype(np.int64)),
             "wechat_unionid": where((timeline.bound[person] < until) & (lot(person, 67) < 60), take(people.unionid, person)),
             "created_at": iso(world.milliseconds(created)),
@@ -126,7 +124,7 @@ def _second_contacts(world: World, person: Ints, until: float) -> pl.DataFrame:
         "first_name": latin.list.get(0),
         "last_name": latin.list.get(1),
         "lifecycle_stage": take(pl.Series(STAGES), lot(person, 72) % 2),
-        "country": take(_COUNTRIES, people.place[person]),
+        "country": take(COUNTRIES, people.place[person]),
         "do_not_contact": pl.Series(["false"]).new_from_index(0, len(person)),
         "created_at": iso(world.milliseconds(created)),
         "updated_at": iso(world.milliseconds(_touches(until, created, _TOUCHED_EVERY)[1])),
@@ -150,8 +148,8 @@ def account_table(world: World, day: int) -> pl.DataFrame:
             "industry": where(lot(there, 74) < 92, take(pl.Series([industry for industry, _, _ in TRADES]), companies.trade[there])),
             "employees": number(companies.employees[there] + touches),
             "annual_revenue": number(companies.revenue[there]),
-            "city": take(_CITIES, place * 2 + english),
-            "country": take(_COUNTRIES, place),
+            "city": take(CITY_NAMES, place * 2 + english),
+            "country": take(COUNTRIES, place),
             "created_at": iso(world.milliseconds(created)),
             "updated_at": iso(world.milliseconds(touched)),
         }

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from activation.sample import webinars
-from activation.sample.campaigns import ENTRIES
+from activation.sample.campaigns import ENTRIES, WEIGHTS
 from activation.sample.draws import Bools, Floats, Ints, Stream, below, lot, pick_rows
-from activation.sample.names import TITLES
 from activation.sample.pages import COUNT, FIRST, PAGES, SITE
+from activation.sample.people import TITLE_NAMES
 from activation.sample.spellings import PHONE_STYLES, written_email, written_phone
 from activation.sample.text import encoded, iso, joined, line, raw, take, text, uuids, where
 from activation.sample.world import World, on_day
@@ -133,7 +133,7 @@ def form_lines(world: World, day: int) -> pl.Series:
     rng = world.rng(Stream.FORMS, day, 1)
     size = len(found)
     abroad = (~world.people.chinese[found.person]).astype(np.int64)
-    entry = pick_rows(rng, abroad, _ENTRY_WEIGHTS)
+    entry = pick_rows(rng, abroad, WEIGHTS)
     return line(
         '{"submission_id":"',
         uuids(rng, size),
@@ -152,9 +152,6 @@ def form_lines(world: World, day: int) -> pl.Series:
     )
 
 
-_ENTRY_WEIGHTS = np.array([[entry.chinese for entry in ENTRIES], [entry.western for entry in ENTRIES]])
-
-
 def _fields(world: World, found: Submissions, rng: np.random.Generator) -> pl.Series:
     people, person, size = world.people, found.person, len(found)
     real, asks = person >= 0, (found.form == CONTACT) | (found.form == DEMO)
@@ -163,7 +160,7 @@ def _fields(world: World, found: Submissions, rng: np.random.Generator) -> pl.Se
     email = written_email(take(people.email, person), np.where(lot(person, 7) < 88, 0, lot(person, 8) % 3))
     phone = written_phone(take(people.phone, person), np.where(lot(person, 9) < 40, 0, lot(person, 10) % PHONE_STYLES))
     business = (people.company[person] >= 0) & real & ~letter
-    title = take(pl.Series([name for pair in TITLES for name in pair[:2]]), people.title[person] * 2 + ~people.chinese[person])
+    title = take(TITLE_NAMES, people.title[person] * 2 + ~people.chinese[person])
     message = pick_rows(rng, (~people.chinese[person]).astype(np.int64), _MESSAGE_WEIGHTS)
     columns = (
         text("email", where(~member & real, email).zip_with(pl.Series(real), junk_email)),

@@ -10,16 +10,14 @@ import polars as pl
 from activation.sample.draws import Bools, Ints, lot
 from activation.sample.forms import MEMBER, submissions
 from activation.sample.messages import messages, page_views
-from activation.sample.names import TITLES, TRADES
+from activation.sample.names import TRADES
 from activation.sample.pages import FIRST
-from activation.sample.places import PLACES
+from activation.sample.people import TITLE_NAMES
+from activation.sample.places import CITY_NAMES, COUNTRIES
 from activation.sample.text import joined, line, number, raw, take, text, where
 from activation.sample.visits import Visits
 from activation.sample.world import World, on_day
 
-_TITLES = pl.Series([name for pair in TITLES for name in pair[:2]])
-_CITIES = pl.Series([name for place in PLACES for name in (place.chinese, place.english)])
-_COUNTRIES = pl.Series([place.country for place in PLACES])
 _INDUSTRIES = pl.Series([industry for industry, _, _ in TRADES])
 _METHODS = pl.Series(["email", "phone", "wechat"])
 
@@ -43,9 +41,9 @@ def _profile(world: World, person: Ints) -> pl.Series:
         text("lastName", take(people.last_name, person)),
         text("name", take(people.full_name, person)),
         text("company", where(at_work, take(world.companies.name, np.maximum(people.company[person], 0)))),
-        text("title", where(at_work & (lot(person, 21) < 60), take(_TITLES, people.title[person] * 2 + foreign))),
-        text("city", take(_CITIES, people.place[person] * 2 + foreign)),
-        text("country", take(_COUNTRIES, people.place[person])),
+        text("title", where(at_work & (lot(person, 21) < 60), take(TITLE_NAMES, people.title[person] * 2 + foreign))),
+        text("city", take(CITY_NAMES, people.place[person] * 2 + foreign)),
+        text("country", take(COUNTRIES, people.place[person])),
         "}",
     )
 

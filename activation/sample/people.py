@@ -26,6 +26,8 @@ from activation.sample.text import digits, joined, take, tokens, where
 _CHINESE_PREFIXES = pl.Series(
     words("130 131 132 135 136 137 138 139 150 151 152 155 156 158 159 176 177 178 180 182 185 186 187 188 189 191 198 199")
 )
+# By title, then Chinese or English.
+TITLE_NAMES = pl.Series([name for pair in TITLES for name in pair[:2]])
 _AREA_CODES = pl.Series(words("212 213 305 312 404 415 503 512 602 617 646 702 713 718 773 808 818 832 917 949"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 
 
 class Place(NamedTuple):
@@ -48,3 +49,6 @@ WEIGHT = np.array([place.weight for place in PLACES])
 
 # Share of activity by local hour 0 to 23: asleep at night, a peak at lunch and one in the evening.
 HOURS = np.array([2, 1, 0.5, 0.3, 0.3, 0.6, 1.5, 3, 5, 7, 8, 7, 7, 6.5, 7, 7, 6.5, 6, 5.5, 6, 8, 8, 6.5, 4])
+# By place, then Chinese or English; and by place.
+CITY_NAMES = pl.Series([name for place in PLACES for name in (place.chinese, place.english)])
+COUNTRIES = pl.Series([place.country for place in PLACES])

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from activation.sample.draws import Bools, Floats, Ints, Stream, some
-from activation.sample.text import iso, where
+from activation.sample.text import iso, take, where
 from activation.sample.world import World
 
 EVERY = 7
@@ -84,8 +84,8 @@ def webinar_table(world: World, day: int) -> pl.DataFrame:
         {
             "webinar_id": pl.Series([found.webinar_id]).new_from_index(0, size),
             "webinar_title": pl.Series([found.title]).new_from_index(0, size),
-            "email": people.email.gather(found.person),
-            "full_name": people.full_name.gather(found.person),
+            "email": take(people.email, found.person),
+            "full_name": take(people.full_name, found.person),
             "registered_at": iso(world.milliseconds(found.registered)),
             "joined_at": where(found.joined, iso(began)),
             "left_at": where(found.joined, iso(began + found.watched * 1000)),
