@@ -28,6 +28,13 @@ VALID = {
 }
 
 
+ASKED = {
+    "consent_state": {"profile_id", "channel", "purpose", "status", "since"},
+    "suppressions": {"profile_id", "channel", "reason", "scope"},
+    "dim_profiles": {"profile_id", "time_zone"},
+}
+
+
 @dataclass(frozen=True)
 class Rule:
     """One reason to withhold a row: an SQL condition over `row` and the tables joined to it, its code and its sentence."""
@@ -90,8 +97,10 @@ def _gather(
 ) -> None:
     """`gate_rows`: each row that may leave, with what the rules look at."""
     channel, purpose = activation.channel, activation.spec.purpose
-    for needed in ("consent_state", "suppressions", "dim_profiles"):
-        models.columns(connection, needed)  # raises when it is not there: the gate does not guess
+    for needed, names in ASKED.items():
+        missing = names - models.columns(connection, needed).keys()  # raises when the table is not there: the gate does not guess
+        if missing:
+            raise PlanRefused(f"Model `{needed}` has no column `{min(missing)}`, which the gate asks for. Nothing leaves without it.")
     messages = pa.table(
         {
             "profile_id": pa.array([m.profile_id for m in unsettled], pa.string()),
@@ -115,11 +124,18 @@ def _gather(
             select row_number, profile_id, match_value from read_parquet($plan) where operation in ('add', 'change') and invalid_code is null
         ), consents as (
             -- The newest word counts, whether it was said of this channel and purpose or of all; of two at once the withdrawal.
+            -- A withdrawal of unknown date is taken for the newest, a consent of unknown date for the oldest.
             select profile_id, status from {models.relation("consent_state").sql}
             where channel in ($channel, 'all') and purpose in ($purpose, 'all')
-            qualify row_number() over (partition by profile_id order by since desc, case status when 'withdrawn' then 0 else 1 end) = 1
+            qualify row_number() over (
+                partition by profile_id
+                order by coalesce(since, case status when 'withdrawn' then timestamp 'infinity' else timestamp '-infinity' end) desc,
+                    case status when 'withdrawn' then 0 else 1 end
+            ) = 1
         ), blocked as (
-            select profile_id, min(reason) filter (scope = 'all') as always, min(reason) as any_reason
+            -- What does not say why, or for what, holds for everything; an address that bounces takes nothing at all.
+            select profile_id, min(coalesce(reason, 'unknown')) as any_reason,
+                min(coalesce(reason, 'unknown')) filter (scope is distinct from 'marketing' or reason = 'hard_bounce') as always
             from {models.relation("suppressions").sql} where channel in ($channel, 'all') group by 1
         ), sent as (
             select profile_id, channel, recorded_at as sent_at from activation.sync_changelog
@@ -128,7 +144,8 @@ def _gather(
         ), recent as (
             select profile_id{counts} from sent where sent_at <= $now group by 1
         ), people as (
-            select profile_id, time_zone from {models.relation("dim_profiles").sql}
+            -- One row each, whatever the model holds: a row asked about twice would be counted twice.
+            select profile_id, min(time_zone) as time_zone from {models.relation("dim_profiles").sql} group by 1
         ), zones as (
             select name from pg_timezone_names()
         )

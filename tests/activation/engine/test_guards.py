@@ -144,7 +144,9 @@ def test_who_passed_a_guard_and_why_stands_in_the_run(mirrored: SmallProject) ->
 
 def test_an_override_that_was_not_needed_is_not_written_down(mirrored: SmallProject) -> None:
     result = mirrored.run(FILES, override=Override("mei", "to be sure"))
-    assert mirrored.rows("select overridden_by, override_reason from activation.sync_runs where run_id = ?", result.run_id) == [(None, None)]
+    assert mirrored.rows("select overridden_by, override_reason from activation.sync_runs where run_id = ?", result.run_id) == [
+        (None, None)
+    ]
 
 
 def test_a_retry_of_single_rows_is_not_taken_for_an_empty_source(mirrored: SmallProject) -> None:

@@ -1,0 +1,305 @@
+"""The gate asks, for every row that would leave, whether it may: consent, suppression, a valid address. What it does not know means no."""
+
+from __future__ import annotations
+
+import pytest
+from small_project import SmallProject
+
+from activation.engine.declarations import Declarations
+from activation.engine.errors import DeclarationErrors, PlanRefused
+
+EARLY, LATE = "2026-02-01", "2026-03-01"
+MAIL, SMS, CRM = "mail/hello", "sms/hello", "hubspot/people"
+
+Consent = tuple[str, str, str, str | None]  # channel, purpose, status, since
+
+
+def ask(shop: SmallProject, ref: str, consents: dict[str, list[Consent]]) -> dict[str, str]:
+    """Codes by profile, each with exactly the consents that are given for it."""
+    shop.people(len(consents))
+    shop.sql(*(f"update {t} set profile_id = '{name}' where profile_id = 'p_{i}'" for i, name in enumerate(consents)
+               for t in ("dim_profiles", "sync_people", "segment_everyone")))  # fmt: skip
+    shop.fill("consent_state", [(name, *consent) for name, given in consents.items() for consent in given])
+    return shop.withheld(ref)
+
+
+# -- consent --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_message_that_needs_consent_leaves_only_with_it(shop: SmallProject) -> None:
+    shop.send(MAIL)
+    withheld = ask(
+        shop,
+        MAIL,
+        {
+            "agreed": [("email", "newsletter", "granted", EARLY)],
+            "never asked": [],
+            "agreed to sms": [("sms", "newsletter", "granted", EARLY)],
+            "agreed to another purpose": [("email", "promotion", "granted", EARLY)],
+            "withdrew": [("email", "newsletter", "withdrawn", EARLY)],
+            "only asked so far": [("email", "newsletter", "pending", EARLY)],
+        },
+    )
+    assert withheld == {
+        "never asked": "NO_CONSENT",
+        "agreed to sms": "NO_CONSENT",
+        "agreed to another purpose": "NO_CONSENT",
+        "withdrew": "CONSENT_WITHDRAWN",
+        "only asked so far": "NO_CONSENT",
+    }
+
+
+def test_consent_to_all_channels_or_all_purposes_counts_for_each(shop: SmallProject) -> None:
+    shop.send(MAIL)
+    withheld = ask(
+        shop,
+        MAIL,
+        {
+            "all channels": [("all", "newsletter", "granted", EARLY)],
+            "all purposes": [("email", "all", "granted", EARLY)],
+            "all of both": [("all", "all", "granted", EARLY)],
+            "left everything": [("all", "all", "withdrawn", EARLY)],
+        },
+    )
+    assert withheld == {"left everything": "CONSENT_WITHDRAWN"}
+
+
+def test_the_newest_word_counts_whether_said_of_this_or_of_all(shop: SmallProject) -> None:
+    shop.send(MAIL)
+    withheld = ask(
+        shop,
+        MAIL,
+        {
+            "agreed after leaving all": [("all", "all", "withdrawn", EARLY), ("email", "newsletter", "granted", LATE)],
+            "left all after agreeing": [("email", "newsletter", "granted", EARLY), ("all", "all", "withdrawn", LATE)],
+            "agreed to all after leaving this": [("email", "newsletter", "withdrawn", EARLY), ("all", "all", "granted", LATE)],
+            "left this after agreeing to all": [("all", "all", "granted", EARLY), ("email", "newsletter", "withdrawn", LATE)],
+            "left sms only": [("email", "newsletter", "granted", EARLY), ("sms", "all", "withdrawn", LATE)],
+        },
+    )
+    assert withheld == {"left all after agreeing": "CONSENT_WITHDRAWN", "left this after agreeing to all": "CONSENT_WITHDRAWN"}
+
+
+def test_of_two_words_at_once_the_withdrawal_counts(shop: SmallProject) -> None:
+    shop.send(MAIL)
+    both = [("email", "newsletter", "granted", EARLY), ("all", "all", "withdrawn", EARLY)]
+    assert ask(shop, MAIL, {"one way": both, "the other way": both[::-1]}) == dict.fromkeys(
+        ("one way", "the other way"), "CONSENT_WITHDRAWN"
+    )
+
+
+def test_a_withdrawal_of_unknown_date_counts_as_the_newest_and_a_consent_of_unknown_date_as_the_oldest(shop: SmallProject) -> None:
+    shop.send(MAIL)
+    withheld = ask(
+        shop,
+        MAIL,
+        {
+            "left some time": [("all", "all", "granted", LATE), ("email", "newsletter", "withdrawn", None)],
+            "agreed some time": [("email", "newsletter", "granted", None), ("all", "all", "withdrawn", EARLY)],
+            "agreed some time and nothing else": [("email", "newsletter", "granted", None)],
+        },
+    )
+    assert withheld == {"left some time": "CONSENT_WITHDRAWN", "agreed some time": "CONSENT_WITHDRAWN"}
+
+
+def test_a_record_leaves_without_consent_until_the_person_objects(shop: SmallProject) -> None:
+    shop.sync(CRM)
+    withheld = ask(
+        shop,
+        CRM,
+        {
+            "never asked": [],
+            "agreed": [("crm", "sales_contact", "granted", EARLY)],
+            "objected": [("crm", "sales_contact", "withdrawn", EARLY)],
+            "objected to everything": [("all", "all", "withdrawn", EARLY)],
+            "left the newsletter": [("email", "newsletter", "withdrawn", EARLY)],
+        },
+    )
+    assert withheld == {"objected": "OBJECTED", "objected to everything": "OBJECTED"}
+
+
+def test_a_transactional_message_asks_for_no_consent(shop: SmallProject) -> None:
+    shop.send(MAIL, purpose="order_update")
+    assert ask(shop, MAIL, {"never asked": [], "left everything": [("all", "all", "withdrawn", EARLY)]}) == {}
+
+
+def test_a_purpose_that_no_policy_knows_is_refused_when_the_file_is_loaded(shop: SmallProject) -> None:
+    shop.send(MAIL, purpose="newsleter")
+    with pytest.raises(DeclarationErrors, match=r"`newsleter` is not in activation/policies/purposes.yml. Did you mean `newsletter`\?"):
+        Declarations.load(shop.project)
+
+
+def test_a_purpose_that_no_policy_knows_is_refused_by_the_gate_too(shop: SmallProject) -> None:
+    shop.people(1)
+    shop.send(MAIL)
+    runner = shop.runner()
+    runner.declarations.policies = runner.declarations.policies.model_copy(update={"purposes": {}})
+    with pytest.raises(PlanRefused, match="purpose `newsletter` is in no policy, so nothing may leave for it"):
+        runner.run(runner.declarations.find(MAIL))
+
+
+# -- suppression ----------------------------------------------------------------------------------------------------------
+
+
+def suppress(shop: SmallProject, ref: str, *rows: tuple[str, str | None, str | None]) -> list[str | None]:
+    """The code for each of these (channel, reason, scope), one person each."""
+    shop.people(len(rows))
+    shop.fill("suppressions", [(f"p_{i}", *row) for i, row in enumerate(rows)])
+    withheld = shop.withheld(ref)
+    return [withheld.get(f"p_{i}") for i in range(len(rows))]
+
+
+def test_marketing_stops_at_every_suppression_of_its_channel_or_of_all(shop: SmallProject) -> None:
+    shop.send(MAIL)
+    assert suppress(
+        shop,
+        MAIL,
+        ("email", "hard_bounce", "all"),
+        ("email", "complaint", "marketing"),
+        ("all", "do_not_contact", "marketing"),
+        ("email", "unsubscribed", "marketing"),
+        ("sms", "hard_bounce", "all"),
+    ) == ["HARD_BOUNCE", "COMPLAINT", "DO_NOT_CONTACT", "SUPPRESSED", None]
+
+
+def test_a_transactional_message_passes_what_is_said_of_marketing_only(shop: SmallProject) -> None:
+    shop.send(MAIL, purpose="order_update")
+    assert suppress(
+        shop,
+        MAIL,
+        ("email", "unsubscribed", "marketing"),
+        ("all", "do_not_contact", "marketing"),
+        ("email", "complaint", "all"),
+    ) == [None, None, "COMPLAINT"]
+
+
+def test_a_transactional_message_never_passes_a_hard_bounce_whatever_its_scope(shop: SmallProject) -> None:
+    shop.send(MAIL, purpose="order_update")
+    assert suppress(shop, MAIL, ("email", "hard_bounce", "all"), ("email", "hard_bounce", "marketing")) == ["HARD_BOUNCE"] * 2
+
+
+def test_a_suppression_that_does_not_say_why_or_for_what_holds_for_everything(shop: SmallProject) -> None:
+    shop.send(MAIL)
+    assert suppress(shop, MAIL, ("email", None, "all"), ("email", None, None)) == ["SUPPRESSED"] * 2
+    shop.send(MAIL, purpose="order_update")
+    assert shop.withheld(MAIL) == {"p_0": "SUPPRESSED", "p_1": "SUPPRESSED"}
+
+
+def test_a_record_stops_at_a_suppression_of_its_channel(shop: SmallProject) -> None:
+    shop.sync(CRM)
+    assert suppress(shop, CRM, ("crm", "do_not_contact", "all"), ("email", "hard_bounce", "all")) == ["DO_NOT_CONTACT", None]
+
+
+# -- identifiers ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ref", "column", "good", "bad"),
+    [
+        (
+            MAIL,
+            "email",
+            ["a@b.co", "first.last+tag@sub.mail.example", "李@例子.example"],
+            ["", " ", "a", "a@b", "@b.co", "a@@b.co", "a b@c.co", "a@b..co", "a@b.co,c@d.co", "<a@b.co>", "a@b.co\nBcc: c@d.co"],
+        ),
+        (SMS, "phone", ["+8613800000001", "+14155550123"], ["", "13800000001", "+0123456789", "+86 138 0000 0001", "+8613800000001x"]),
+        ("wechat/hello", "wechat_openid", ["oAbc_def-123", "o" * 28], ["", "o 1", "o<1>", "o12"]),
+    ],
+)
+def test_only_a_valid_address_of_the_channel_passes(shop: SmallProject, ref: str, column: str, good: list[str], bad: list[str]) -> None:
+    shop.send(ref)
+    shop.people(len(good) + len(bad) + 1)
+    for index, value in enumerate([*good, *bad, None]):
+        shop.sql(f"update dim_profiles set {column} = $${value}$$ where profile_id = 'p_{index}'") if value is not None else shop.sql(
+            f"update dim_profiles set {column} = null where profile_id = 'p_{index}'"
+        )
+    contact = column.upper()
+    expected = {f"p_{index}": f"BAD_{contact}" if value else f"NO_{contact}" for index, value in enumerate(bad, len(good))}
+    assert shop.withheld(ref) == expected | {f"p_{len(good) + len(bad)}": f"NO_{contact}"}
+
+
+# -- what it does not know ------------------------------------------------------------------------------------------------
+
+
+def test_a_row_of_nobody_we_know_does_not_leave(shop: SmallProject) -> None:
+    shop.people(2)
+    shop.sql("delete from dim_profiles where profile_id = 'p_1'")
+    assert shop.withheld(shop.sync(CRM)) == {"p_1": "NO_PROFILE"}
+
+
+def test_rows_of_a_model_without_profiles_do_not_leave(shop: SmallProject) -> None:
+    shop.people(2)
+    shop.sql("alter table sync_people rename profile_id to contact_id")
+    ref = shop.sync(CRM, key="contact_id")
+    result = shop.runner().preview(shop.find(ref))
+    assert result.withheld == {"NO_PROFILE": 2}
+
+
+@pytest.mark.parametrize("table", ["consent_state", "suppressions", "dim_profiles"])
+def test_without_a_table_it_asks_nothing_leaves(shop: SmallProject, table: str) -> None:
+    shop.people(1)
+    ref = shop.sync("files/people")
+    shop.sql(f"drop table {table}")
+    with pytest.raises(PlanRefused, match=f"Model `{table}` is not in the warehouse"):
+        shop.run(ref)
+    assert not (shop.project.root / ".sluice/files").exists()
+
+
+@pytest.mark.parametrize("table", ["consent_state", "suppressions"])
+def test_without_a_model_it_asks_nothing_leaves(shop: SmallProject, table: str) -> None:
+    shop.people(1)
+    ref = shop.sync("files/people")
+    shop.forget_model(table)
+    with pytest.raises(PlanRefused, match=f"dbt knows no model `{table}`"):
+        shop.run(ref)
+
+
+def test_a_table_without_the_column_it_asks_for_lets_nothing_leave(shop: SmallProject) -> None:
+    shop.people(1)
+    ref = shop.sync("files/people")
+    shop.sql("alter table suppressions rename scope to extent")
+    with pytest.raises(PlanRefused, match="Model `suppressions` has no column `scope`"):
+        shop.run(ref)
+    assert not (shop.project.root / ".sluice/files").exists()
+
+
+# -- how it answers -------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_rule_that_refuses_is_the_reason(shop: SmallProject) -> None:
+    shop.people(2)
+    ref = shop.send(MAIL)
+    shop.sql("update dim_profiles set email = null")
+    shop.fill("suppressions", [("p_0", "email", "hard_bounce", "all"), ("p_1", "email", "hard_bounce", "all")])
+    shop.sql("delete from consent_state where profile_id = 'p_0'")
+    assert shop.withheld(ref) == {"p_0": "NO_CONSENT", "p_1": "HARD_BOUNCE"}
+
+
+def test_who_leaves_a_list_is_always_let_go(shop: SmallProject) -> None:
+    shop.people(2)
+    ref = shop.sync("files/people", mode="mirror", on_removed="delete", guards={"max_removed_pct": 100})
+    shop.run(ref)
+    shop.sql("delete from sync_people where profile_id = 'p_0'", "delete from dim_profiles where profile_id = 'p_0'")
+    shop.fill("consent_state", [("p_0", "all", "all", "withdrawn", EARLY)])
+    assert shop.withheld(ref) == {}
+    assert shop.run(ref).operations["remove"]["succeeded"] == 1
+
+
+def test_a_profile_that_stands_twice_is_asked_about_once(shop: SmallProject) -> None:
+    shop.people(2)
+    shop.sql("insert into dim_profiles select * from dim_profiles", "insert into segment_everyone select * from segment_everyone")
+    shop.sql("delete from consent_state", "insert into consent_state values ('p_0', 'all', 'all', 'withdrawn', timestamp '2026-01-01')")
+    ref = shop.sync("files/people")
+    assert shop.withheld(ref) == {"p_0": "OBJECTED"}
+    books = shop.books(shop.run(ref).run_id)
+    assert (books["planned"], books["sent"], books["withheld"]) == (2, 1, 1)
+
+
+def test_every_refusal_is_written_down_with_its_sentence(shop: SmallProject) -> None:
+    shop.people(1)
+    shop.fill("consent_state", [("p_0", "crm", "sales_contact", "withdrawn", EARLY)])
+    result = shop.run(shop.sync(CRM))
+    assert shop.rows("select outcome, reason_code, reason, profile_id from activation.sync_changelog where run_id = ?", result.run_id) == [
+        ("withheld", "OBJECTED", "The person objected to sales_contact by crm.", "p_0")
+    ]
+    assert result.status == "succeeded"
