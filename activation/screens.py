@@ -39,9 +39,9 @@ from activation.engine.run import Preview
 from activation.engine.samples import mask, sample_rows
 from activation.engine.settle import OUTCOMES, Settled
 
-WIDTH = None if sys.stdout.isatty() else 140  # piped output must not wrap at 80
-out = Console(width=WIDTH, highlight=False, soft_wrap=False)
-err = Console(stderr=True, highlight=False)
+WIDTH = None if sys.stdout.isatty() else 160  # piped output must not wrap at 80
+out = Console(width=WIDTH, highlight=False, soft_wrap=False, emoji=False)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 
 def say(sentence: str) -> None:

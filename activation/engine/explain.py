@@ -16,6 +16,25 @@ from activation.engine.project import Project
 from activation.engine.warehouse import DIALECT, opened
 
 Rows = list[dict[str, Any]]
+LONGEST = 50  # rows of one section
+
+# Section → model and the columns that a person wants to see (those that it has).
+SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "identifiers": (
+        "bridge_profile_identifiers",
+        ("identifier_type", "identifier", "source", "observations", "first_seen_at", "last_seen_at"),
+    ),
+    "why they are one person": ("int_identity_edges", ()),
+    "lifecycle": ("profile_lifecycle", ("stage", "since", "source", "evidence")),
+    "tags": ("tag_product_interest", ("tag", "rule", "evidence", "first_seen_at", "last_seen_at", "expires_at")),
+    "score": ("score_engagement", ("score", "grade", "last_event_at", "scored_at")),
+    "score components": (
+        "score_engagement_components",
+        ("rule_group", "rule", "occurrences", "points", "counted_points", "last_event_at", "evidence"),
+    ),
+    "consent": ("consent_state", ("channel", "purpose", "status", "since", "source", "evidence")),
+    "suppressed": ("suppressions", ("channel", "reason", "scope", "since", "evidence")),
+}
 
 
 @dataclass
@@ -40,22 +59,16 @@ def explain(project: Project, identifier: str, declarations: Declarations) -> Ex
         profile = _rows(connection, models, "dim_profiles", profile_id)
         found = Explained(identifier, profile_id, profile[0] if profile else {"profile_id": profile_id})
         known = set(models.names())
-        for section, model in (
-            ("identifiers", "bridge_profile_identifiers"),
-            ("why they are one person", "explain_profile_edges"),
-            ("lifecycle", "profile_lifecycle"),
-            ("tags", "tag_product_interest"),
-            ("score", "score_engagement"),
-            ("score components", "score_engagement_components"),
-            ("consent", "consent_state"),
-            ("suppressed", "suppressions"),
-        ):
-            if model in known:
-                found.sections[section] = _rows(connection, models, model, profile_id)
+        for section, (model, columns) in SECTIONS.items():
+            if section == "why they are one person":
+                found.sections[section] = _joins(connection, models, profile_id)
+            elif model in known:
+                found.sections[section] = _rows(connection, models, model, profile_id, columns)
         found.sections["segments"] = _segments(connection, models, profile_id)
         found.sections["sent and withheld"] = _history(connection, profile_id)
         if "fct_message_events" in known:
-            found.sections["receipts"] = _rows(connection, models, "fct_message_events", profile_id)
+            columns = ("occurred_at", "channel", "event_type", "message_id", "is_bot")
+            found.sections["receipts"] = _rows(connection, models, "fct_message_events", profile_id, columns)[:LONGEST]
     with Ledger(project.ledger) as ledger:
         pending = ledger.rows(
             "select m.ref, m.message_id, m.state, m.as_of from messages m join runs r using (run_id) where m.profile_id = ? and r.status <> 'settled'",
@@ -86,9 +99,46 @@ def _fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[Any
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, models: Models, model: str, profile_id: str) -> Rows:
-    query = select("*").from_(models.relation(model).expression()).where(exp.column("profile_id").eq(exp.Placeholder()))
-    return _fetch(connection, query.sql(DIALECT), [profile_id])
+def _rows(connection: duckdb.DuckDBPyConnection, models: Models, model: str, profile_id: str, wanted: tuple[str, ...] = ()) -> Rows:
+    """The person's rows of a model: the wanted columns that it has, or all."""
+    there = models.columns(connection, model)
+    columns = [column for column in wanted if column in there] or list(there)
+    query = select(*(exp.column(column, quoted=True) for column in columns)).from_(models.relation(model).expression())
+    return _fetch(connection, query.where(exp.column("profile_id").eq(exp.Placeholder())).sql(DIALECT), [profile_id])
+
+
+def _joins(connection: duckdb.DuckDBPyConnection, models: Models, profile_id: str) -> Rows:
+    """Every pair of identifiers that was seen together, with where; and the pairs that were not believed, with why."""
+    if not {"int_identity_edges", "int_identity_dropped_edges", "int_identifiers"} <= set(models.names()):
+        return []
+    edges, dropped, identifiers, bridge = (
+        models.relation(name).sql
+        for name in ("int_identity_edges", "int_identity_dropped_edges", "int_identifiers", "bridge_profile_identifiers")
+    )
+    return _fetch(
+        connection,
+        f"""
+        with own as (select identifier_key, identifier_type, identifier from {bridge} where profile_id = ?),
+        joined as (
+            select e.left_type, l.identifier as left_identifier, e.right_type, r.identifier as right_identifier, e.rule, e.source, e.evidence,
+                cast(null as varchar) as reason, e.first_seen_at
+            from {edges} as e
+            join {identifiers} as l on e.left_key = l.identifier_key
+            join {identifiers} as r on e.right_key = r.identifier_key
+            where e.left_key in (select identifier_key from own)
+        ), refused as (
+            select d.left_type, d.left_identifier, d.right_type, d.right_identifier, d.rule, d.source, d.evidence, d.reason, d.first_seen_at
+            from {dropped} as d
+            where (d.left_type, d.left_identifier) in (select (identifier_type, identifier) from own)
+                or (d.right_type, d.right_identifier) in (select (identifier_type, identifier) from own)
+        )
+        select left_type || ' ' || left_identifier as one, right_type || ' ' || right_identifier as other,
+            case when reason is null then 'joined' else 'not joined' end as verdict, coalesce(reason, rule) as why, evidence, first_seen_at
+        from (from joined union all from refused)
+        order by verdict, first_seen_at, one, other limit {LONGEST}
+        """,
+        [profile_id],
+    )
 
 
 def _segments(connection: duckdb.DuckDBPyConnection, models: Models, profile_id: str) -> Rows:
