@@ -86,7 +86,9 @@ class Webhook(Connector):
         body = _body(batch)
         # The content is part of the id: a refused batch that is split must not be taken for its first half.
         unique = "msg_" + hashlib.sha256(f"{batch.run_id}\x1f{batch.number}\x1f".encode() + body).hexdigest()[:32]
-        response = await self.http.post(self.address + self.options.path, content=body, headers=self._headers(unique, body))
+        url, headers = self.address + self.options.path, self._headers(unique, body)
+        # Signed for now: sent again after a long wait, it must be signed again.
+        response = await self.http.post(url, content=body, headers=headers, extensions={"retry": False})
         ANSWER.raise_for(response)
         if not response.is_success:
             raise Refused(f"HTTP_{response.status_code}", f"The endpoint refused the batch with {response.status_code}.")
