@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -105,7 +105,7 @@ def _gather(
         {
             "profile_id": pa.array([m.profile_id for m in unsettled], pa.string()),
             "channel": pa.array([m.channel for m in unsettled], pa.string()),
-            "sent_at": pa.array([m.at.replace(tzinfo=None) for m in unsettled], pa.timestamp("us")),
+            "sent_at": pa.array([m.at.astimezone(UTC).replace(tzinfo=None) for m in unsettled], pa.timestamp("us")),
         }
     )
     connection.register("unsettled_messages", messages)
@@ -162,7 +162,7 @@ def _gather(
             "plan": str(plan_file),
             "channel": channel,
             "purpose": purpose,
-            "now": now.replace(tzinfo=None),
+            "now": now.astimezone(UTC).replace(tzinfo=None),
             "zone": policies.quiet_hours.default_time_zone,
         },
     )
