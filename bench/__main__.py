@@ -1,0 +1,33 @@
+"""Run the benchmarks and print them beside their bounds: `python -m bench [name …]`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from activation import screens
+from bench import collector, landing, plan, sample
+
+RESULTS = Path(__file__).with_name("results.json")
+BENCHES = {"sample": sample.measure, "landing": landing.measure, "plan": plan.measure, "collector": collector.measure}
+
+
+def main(names: list[str]) -> int:
+    unknown = [name for name in names if name not in BENCHES]
+    if unknown:
+        screens.say(f"There is no benchmark {', '.join(unknown)}. There are: {', '.join(BENCHES)}.")
+        return 2
+    metrics = []
+    for name in names or BENCHES:
+        screens.say(f"{name} …")
+        metrics += BENCHES[name]()
+    if not names:
+        RESULTS.write_text(json.dumps({"metrics": metrics}, indent=2) + "\n")
+    rows = [(m["name"], f"{m['value']:.3g}", m["unit"], m["bound"], m["detail"]) for m in metrics]
+    screens.table("Measured", ("name", "value", "unit", "bound", "detail"), rows, right=(1,))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
