@@ -28,7 +28,7 @@ observed as (
 aliases as (
     select
         *,
-        regexp_matches(lower(previous_id), '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$') or previous_id = anonymous_id as previous_is_device
+        regexp_matches(lower(previous_id), '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$') or previous_id is not distinct from anonymous_id as previous_is_device
     from messages
     where message_type = 'alias'
 ),
