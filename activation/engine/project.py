@@ -115,8 +115,9 @@ class Project:
         return self.target / "manifest.json"
 
     def relative(self, path: Path) -> str:
-        """How a path is shown to the user: from the project's root where it lies below it."""
+        """How a path is shown and stored: from the project's root where it lies below it; bytes that are no text as `\\xff`."""
         try:
-            return str(path.resolve().relative_to(self.root))
+            shown = path.resolve().relative_to(self.root)
         except ValueError:
-            return str(path)
+            shown = path
+        return os.fsencode(shown).decode("utf-8", "backslashreplace")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -21,14 +21,15 @@ from activation.engine.landing.lines import chunks
 from activation.engine.landing.store import add_chunk, begin, commit_incoming, create_table
 from activation.engine.project import Project
 from activation.engine.specs import Source
-from activation.engine.warehouse import opened, transaction
+from activation.engine.warehouse import opened, quote, transaction
+from activation.engine.yaml_file import did_you_mean
 
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass
 class SourceReport:
-    """What landing did for one source. `read` = landed + duplicates + quarantined, always."""
+    """What landing did for one source. `read` = landed + duplicates + quarantined, always; a duplicate landed, or was quarantined, before."""
 
     source: str
     files: int = 0
@@ -59,12 +60,16 @@ class LandingReport:
 
 
 def claim(path: Path, sources: dict[str, Source]) -> str | None:
-    """The source whose `files` pattern matches the end of the path (a `.gz` is looked through), or None."""
-    plain = path.with_suffix("") if path.suffix == ".gz" else path
-    for name, source in sources.items():
-        if plain.match(source.files):
-            return name
-    return None
+    """The source whose `files` pattern matches the end of the path (a `.gz` is looked through), or None.
+
+    Raises UsageError when several do: which of them is meant is not guessed.
+    """
+    plain = path.absolute()
+    plain = plain.with_suffix("") if plain.suffix == ".gz" else plain
+    names = [name for name, source in sources.items() if plain.match(source.files)]
+    if len(names) > 1:
+        raise UsageError(f"{path} is taken by several sources: {', '.join(names)}. Make their `files` differ, or name one with --source.")
+    return names[0] if names else None
 
 
 def prepare(connection: duckdb.DuckDBPyConnection, declarations: Declarations) -> None:
@@ -86,7 +91,7 @@ def land(
     Raises UsageError for a path or source that does not exist. Each source commits by itself: after a crash, land again.
     """
     if source is not None and source not in declarations.sources:
-        raise UsageError(f"There is no source `{source}`. Declared: {', '.join(sorted(declarations.sources))}.")
+        raise UsageError(f"There is no source `{source}`.{did_you_mean(source, set(declarations.sources))}")
     report = LandingReport()
     claimed: dict[str, list[Path]] = {}
     for path in _files(paths):
@@ -95,10 +100,12 @@ def land(
             report.unclaimed.append(project.relative(path))
         else:
             claimed.setdefault(name, []).append(path)
-    spooled = spool.waiting(project, declarations.sources)
-    for name, files in spooled.items():
-        claimed.setdefault(name, []).extend(files)
     with opened(project) as connection:
+        # The spool is looked at in our turn at the warehouse: another landing may just have set its files aside.
+        spooled = spool.waiting(project, declarations.sources)
+        for name, files in spooled.items():
+            claimed.setdefault(name, []).extend(path for path in files if path not in claimed.get(name, []))
+        report.unclaimed += [project.relative(path) for path in spool.unclaimed(project, declarations.sources)]
         prepare(connection, declarations)
         number = (connection.execute("select nextval('raw.batch_numbers')").fetchone() or (0,))[0]
         report.batch_id = f"b{now:%Y%m%dT%H%M%S}-{number:06d}"
@@ -107,20 +114,28 @@ def land(
                 report.sources[name] = _land_source(
                     connection, project, name, declarations.sources[name], claimed[name], now, report.batch_id, progress
                 )
-    spool.retire(project, spooled)
+        spool.retire(project, spooled)
     return report
 
 
 def _files(paths: Sequence[Path]) -> Iterable[Path]:
+    """Every file named or below a folder named, once, however it was named."""
+    seen: set[Path] = set()
     for path in paths:
         if path.is_dir():
-            yield from sorted(
+            found = sorted(
                 p for p in path.rglob("*") if p.is_file() and not any(part.startswith(".") for part in p.relative_to(path).parts)
             )
         elif path.is_file():
-            yield path
+            found = [path]
+        elif path.exists():
+            raise UsageError(f"{path} is neither a file nor a folder.")
         else:
             raise UsageError(f"{path} does not exist. Name a file, or a folder of files, to land.")
+        for file in found:
+            if file.resolve() not in seen:
+                seen.add(file.resolve())
+                yield file
 
 
 def _land_source(
@@ -134,51 +149,66 @@ def _land_source(
     progress: Progress | None,
 ) -> SourceReport:
     report = SourceReport(name)
-    landed_at = now.replace(tzinfo=None)
+    declared = _declared(source)
     with transaction(connection):
         begin(connection)
+        landed_at = _landed_at(connection, name, source, now)
         noted: list[tuple[str, str, int, int, int]] = []
+        seen: set[tuple[str, str]] = set()
         for path in files:
             is_open = path.suffix == ".open"
             shown = project.relative(path.with_suffix("") if is_open else path)  # one name for a spooled file, open or closed
             digest = "" if is_open else _digest(path)
-            if (
-                digest
-                and connection.execute(
-                    "select 1 from raw.files where _source = ? and file = ? and sha256 = ? limit 1", [name, shown, digest]
-                ).fetchone()
-            ):
+            known = connection.execute(
+                "select sha256, declared from raw.files where _source = ? and file = ? order by _landed_at desc, _batch_id desc limit 1",
+                [name, shown],
+            ).fetchone()
+            if known == (digest, declared):
                 report.files_known += 1
                 continue
+            if known and known[0] == digest:
+                # The same bytes under a new declaration: what is still wrong with them is found again.
+                connection.execute("delete from raw.quarantine where _source = ? and _file = ?", [name, shown])
             report.files += 1
             read = bad = 0
-            seen = last = spool.last_line(connection, name, shown) if project.spool in path.parents else 0
             for chunk in chunks(path, source, whole_lines_only=is_open):
-                last = max(last, chunk.last_line)
-                if seen:
-                    chunk.leave_out(seen)
-                good, rejected = add_chunk(connection, name, source, shown, chunk, batch_id, landed_at)
-                read += good + rejected
-                bad += rejected
+                report.quarantined += add_chunk(connection, name, source, shown, chunk, batch_id, landed_at)
+                seen |= chunk.fields
+                read += len(chunk.lines) + len(chunk.bad)
+                bad += len(chunk.bad)
                 if progress:
                     progress(name, report.read + read, len(files))
             report.read += read
-            report.quarantined += bad
-            if is_open:
-                spool.note_line(connection, name, shown, last, batch_id, landed_at)
             if digest:
                 noted.append((shown, digest, path.stat().st_size, read, bad))
-        report.new_fields, report.changed_fields = fields.note(connection, name, landed_at, batch_id)
+            if source.kind == "records":
+                landed_at += timedelta(microseconds=1)  # what came in a later file is later, whatever its line
+        report.new_fields, report.changed_fields = fields.note(connection, name, seen, landed_at, batch_id)
         landed_by_file = commit_incoming(connection, name, source)
         report.landed = sum(landed_by_file.values())
         report.duplicates = report.read - report.quarantined - report.landed
         for shown, digest, size, read, bad in noted:
             landed = landed_by_file.get(shown, 0)
             connection.execute(
-                "insert into raw.files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [name, shown, digest, size, read, landed, read - bad - landed, bad, batch_id, landed_at],
+                "insert into raw.files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [name, shown, digest, declared, size, read, landed, read - bad - landed, bad, batch_id, landed_at],
             )
     return report
+
+
+def _landed_at(connection: duckdb.DuckDBPyConnection, name: str, source: Source, now: datetime) -> datetime:
+    """The moment of this landing. Landings of records under one and the same clock (a replay) follow each other by microseconds."""
+    moment = now.replace(tzinfo=None)
+    if source.kind == "records":
+        last: datetime | None = (connection.execute(f"select max(_landed_at) from raw.{quote(name)}").fetchone() or (None,))[0]
+        if last is not None and moment <= last < moment + timedelta(seconds=1):
+            return last + timedelta(microseconds=1)
+    return moment
+
+
+def _declared(source: Source) -> str:
+    """What decides how a file of this source is read. When that changes, a file that has landed is read again."""
+    return hashlib.md5(source.model_dump_json(exclude={"description", "files"}).encode(), usedforsecurity=False).hexdigest()
 
 
 def _digest(path: Path) -> str:

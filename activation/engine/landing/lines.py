@@ -3,137 +3,102 @@
 from __future__ import annotations
 
 import csv
-import gzip
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 import orjson
 
+from activation.engine.landing.chunk import Chunk
+from activation.engine.landing.plain_file import LONGEST_LINE, PlainFile
 from activation.engine.specs import Source
 
-CHUNK_BYTES = 32 * 1024 * 1024
-CHUNK_ROWS = 100_000
 LONGEST_RECORD = 200  # physical lines; a quote left open must not swallow the file
-
-
-@dataclass
-class Chunk:
-    """Numbered JSON texts, and the lines that are not even that: (line, reason, content)."""
-
-    lines: list[int] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    bad: list[tuple[int, str, str]] = field(default_factory=list)
-
-    @property
-    def last_line(self) -> int:
-        return max([*self.lines[-1:], *(line for line, _, _ in self.bad)], default=0)
-
-    def leave_out(self, until: int) -> None:
-        """Forget the lines up to `until`."""
-        kept = bisect_right(self.lines, until)
-        self.lines, self.texts = self.lines[kept:], self.texts[kept:]
-        self.bad = [line for line in self.bad if line[0] > until]
+UNCLOSED = "a quote is opened and not closed"
+WORDS = {  # what Python's reader says, in words for the one who made the file
+    "unexpected end of data": UNCLOSED,
+    "',' expected after '\"'": "something follows a closing quote",
+    "new-line character seen in unquoted field": "a carriage return stands in it without a line feed",
+}
 
 
 def chunks(path: Path, source: Source, whole_lines_only: bool = False) -> Iterator[Chunk]:
     """The file's records in order. `whole_lines_only` leaves out a last line that has no end yet: it is still being written."""
-    opener = gzip.open if path.suffix == ".gz" else open
+    with PlainFile(path) as file:
+        yield from _json_lines(file, source, whole_lines_only) if source.format == "jsonl" else _csv_rows(file, source)
+        if file.damage:
+            chunk = Chunk(source)
+            chunk.reject(file.number + 1, f"{file.damage}: nothing can be read from here on", "")
+            yield chunk
+
+
+def _json_lines(file: PlainFile, source: Source, whole_lines_only: bool) -> Iterator[Chunk]:
+    chunk = Chunk(source)
+    for line in file:
+        if whole_lines_only and not line.endswith(b"\n"):
+            break
+        text, wrong = _decode(line, file.cut, source.encoding)
+        if wrong:
+            chunk.reject(file.number, wrong, _without_end(text))
+        elif text.strip(" \t\r\n"):
+            chunk.take_text(file.number, _without_end(text))
+        if chunk.full:
+            yield chunk
+            chunk = Chunk(source)
+    yield chunk
+
+
+def _decode(line: bytes, cut: bool, encoding: str) -> tuple[str, str]:
+    """The line's text with its end, and what is wrong with it."""
+    if cut:
+        return line[:1000].decode(encoding, "replace"), f"is longer than {LONGEST_LINE:,} bytes"
     try:
-        opened = opener(path, "rb")
-    except FileNotFoundError:
-        if path.suffix != ".open":
-            raise
-        opened = path.with_suffix("").open("rb")  # the collector has finished the file since it was found
-    with opened as file:
-        if source.format == "jsonl":
-            yield from _json_lines(file, source.encoding, whole_lines_only)  # type: ignore[arg-type]
-        else:
-            yield from _csv_rows(file, source.encoding)  # type: ignore[arg-type]
+        return line.decode(encoding), ""
+    except UnicodeDecodeError as error:
+        return line.decode(encoding, "backslashreplace"), f"is not {encoding} text (byte {error.start + 1})"
 
 
-def _json_lines(file: BinaryIO, encoding: str, whole_lines_only: bool) -> Iterator[Chunk]:
-    number, rest, first = 0, b"", True
-    while True:
-        block = file.read(CHUNK_BYTES)
-        if first:
-            block, first = block.removeprefix(b"\xef\xbb\xbf"), False
-        data = rest + block
-        if not data:
-            return
-        if block:
-            cut = data.rfind(b"\n") + 1
-            data, rest = data[:cut], data[cut:]
-            if not data:
-                continue
-        elif whole_lines_only:
-            return
-        else:
-            rest = b""
-        pieces = data.split(b"\n")
-        if data.endswith(b"\n"):
-            pieces.pop()
-        chunk = Chunk()
-        for piece in pieces:
-            number += 1
-            text = _decode(piece, encoding)
-            if text is None:
-                chunk.bad.append((number, f"is not {encoding} text", piece.decode(encoding, "backslashreplace")))
-            elif text.strip():
-                chunk.lines.append(number)
-                chunk.texts.append(text)
-        yield chunk
-        if not block:
-            return
-
-
-def _decode(piece: bytes, encoding: str) -> str | None:
-    try:
-        return piece.decode(encoding).rstrip("\r")
-    except UnicodeDecodeError:
-        return None
+def _without_end(text: str) -> str:
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 class _Lines:
-    """Physical lines with their numbers, that can be given back."""
+    """Physical lines for the CSV reader, that can be given back. Raises csv.Error at a line that is no text."""
 
-    def __init__(self, file: BinaryIO, encoding: str) -> None:
+    def __init__(self, file: PlainFile, encoding: str) -> None:
         self.file, self.encoding = file, encoding
-        self.waiting: deque[tuple[int, str]] = deque()
-        self.taken: list[tuple[int, str]] = []
-        self.undecodable: list[tuple[int, str, str]] = []
-        self.number = 0
+        self.taken: list[tuple[int, str, str]] = []  # number, text, what is wrong
+        self._waiting: deque[tuple[int, str, str]] = deque()
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
         if len(self.taken) >= LONGEST_RECORD:
-            raise csv.Error("a quote is opened and not closed")
-        line = self.waiting.popleft() if self.waiting else self._read()
+            raise csv.Error(UNCLOSED)
+        line = self._waiting.popleft() if self._waiting else self._read()
         self.taken.append(line)
+        if line[2]:
+            raise csv.Error(line[2] if len(self.taken) == 1 else UNCLOSED)
         return line[1]
 
-    def _read(self) -> tuple[int, str]:
-        while raw := self.file.readline():
-            self.number += 1
-            text = _decode(raw.removeprefix(b"\xef\xbb\xbf") if self.number == 1 else raw, self.encoding)
-            if text is not None:
-                return self.number, text
-            self.undecodable.append(
-                (self.number, f"is not {self.encoding} text", raw.decode(self.encoding, "backslashreplace").rstrip("\r\n"))
-            )
-        raise StopIteration
+    def _read(self) -> tuple[int, str, str]:
+        line = next(self.file)
+        return self.file.number, *_decode(line, self.file.cut, self.encoding)
+
+    def give_back(self) -> tuple[int, str]:
+        """Give back all but the first of the lines taken; that one's number and text."""
+        number, text, _ = self.taken[0]
+        self._waiting.extendleft(reversed(self.taken[1:]))
+        return number, _without_end(text)
 
 
-def _csv_rows(file: BinaryIO, encoding: str) -> Iterator[Chunk]:
-    lines = _Lines(file, encoding)
+def _csv_rows(file: PlainFile, source: Source) -> Iterator[Chunk]:
+    csv.field_size_limit(LONGEST_LINE)  # the reader's own limit is 131,072 characters
+    lines = _Lines(file, source.encoding)
     reader = csv.reader(lines, strict=True)
     header: list[str] | None = None
-    chunk = Chunk()
+    chunk = Chunk(source)
     while True:
         lines.taken = []
         try:
@@ -142,31 +107,42 @@ def _csv_rows(file: BinaryIO, encoding: str) -> Iterator[Chunk]:
             break
         except csv.Error as error:
             # Only the first line is known to be bad: what it swallowed is read again.
-            number, text = lines.taken[0]
-            lines.waiting.extendleft(reversed(lines.taken[1:]))
-            chunk.bad.append((number, f"is not a CSV row: {error}", text.rstrip("\r\n")))
+            number, text = lines.give_back()
+            chunk.reject(number, _row_fault(str(error), header is None), text)
+            if header is None:
+                break
             reader = csv.reader(lines, strict=True)
             continue
+        number, text = lines.taken[0][0], _without_end("".join(line[1] for line in lines.taken))
         if not any(row):
             continue
         if header is None:
             header = [name.strip() for name in row]
-            if len(set(header)) != len(header) or not all(header):
-                twice = sorted({name for name in header if header.count(name) > 1})
-                chunk.bad.append(
-                    (1, f"the header has columns without a name or twice ({', '.join(twice)}): no row can be read", ",".join(row))
-                )
+            if wrong := _header_fault(header):
+                chunk.reject(number, wrong, text)
                 break
         elif len(row) != len(header):
-            text = "".join(text for _, text in lines.taken).rstrip("\r\n")
-            chunk.bad.append((lines.taken[0][0], f"has {len(row)} columns where the header has {len(header)}", text))
+            chunk.reject(number, f"has {len(row)} columns where the header has {len(header)}", text)
         else:
-            chunk.lines.append(lines.taken[0][0])
-            chunk.texts.append(
-                orjson.dumps({name: value if value != "" else None for name, value in zip(header, row, strict=True)}).decode()
-            )
-        if len(chunk.texts) >= CHUNK_ROWS:
+            value = {name: cell if cell != "" else None for name, cell in zip(header, row, strict=True)}
+            chunk.take(number, orjson.dumps(value).decode(), value)
+        if chunk.full:
             yield chunk
-            chunk = Chunk()
-    chunk.bad += lines.undecodable
+            chunk = Chunk(source)
     yield chunk
+
+
+def _row_fault(message: str, is_header: bool) -> str:
+    wrong = next((words for start, words in WORDS.items() if message.startswith(start)), message)
+    if is_header:
+        return f"the header {wrong if wrong.startswith('is ') else f'is not a CSV row: {wrong}'}, so no row can be read"
+    return wrong if wrong.startswith("is ") else f"is not a CSV row: {wrong}"
+
+
+def _header_fault(header: list[str]) -> str:
+    twice = sorted({name for name in header if name and header.count(name) > 1})
+    if twice:
+        return f"the header has {', '.join(f'`{name}`' for name in twice)} twice, so no row can be read"
+    if "" in header:
+        return f"the header has no name for column {header.index('') + 1}, so no row can be read"
+    return ""

@@ -25,6 +25,11 @@ def waiting(project: Project, sources: Mapping[str, Source]) -> dict[str, list[P
     return found
 
 
+def unclaimed(project: Project, sources: Mapping[str, Source]) -> list[Path]:
+    """Spooled files of sources that are not declared any more: they wait, and somebody should know."""
+    return sorted(path for path in project.spool.glob("*/*.jsonl*") if path.parent.name not in {*sources, LANDED} and path.is_file())
+
+
 def retire(project: Project, files: Mapping[str, Sequence[Path]]) -> None:
     """Set aside the closed files that have landed. They are kept: the warehouse can be rebuilt from them."""
     for name, paths in files.items():

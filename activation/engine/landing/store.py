@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 
 import duckdb
 import pyarrow as pa
 
-from activation.engine.landing.lines import Chunk
+from activation.engine.landing.chunk import Chunk
 from activation.engine.specs import Source
 from activation.engine.warehouse import quote
 
@@ -32,81 +31,64 @@ def begin(connection: duckdb.DuckDBPyConnection) -> None:
 
 def add_chunk(
     connection: duckdb.DuckDBPyConnection, name: str, source: Source, file: str, chunk: Chunk, batch_id: str, landed_at: datetime
-) -> tuple[int, int]:
-    """Put a chunk into `incoming` and its bad lines into quarantine. Returns (good, bad) counts."""
-    lines = pa.table({"line": pa.array(chunk.lines, pa.int64()), "text": pa.array(chunk.texts, pa.string())})
-    connection.register("chunk_lines", lines)
+) -> int:
+    """Put a chunk into `incoming` and its bad lines into quarantine. Returns how many lines are new there: a line is kept once."""
+    key, version = _key(source), _version(source)
+    identity = "record_key" if source.kind == "events" else "record_key || '@' || version || '@' || md5(text)"
+    connection.register("chunk_lines", pa.table({"line": pa.array(chunk.lines, pa.int64()), "text": pa.array(chunk.texts, pa.string())}))
     try:
         connection.execute(
-            "create or replace temporary table chunk as select line, text, json_valid(text) as valid from chunk_lines",
+            f"insert into incoming select nextval('arrivals'), {identity}, record_key, version, ?, ?, ?, line, ?, text from "
+            f"(select line, text, {key} as record_key, {version} as version from chunk_lines)",
+            [name, batch_id, file, landed_at],
         )
     finally:
         connection.unregister("chunk_lines")
-    missing = " or ".join(f"{_text(path)} is null" for path in source.required) or "false"
-    reasons = (
-        "case when not valid then 'is not valid JSON' when json_type(text) <> 'OBJECT' then 'is not a JSON object' "
-        f"when {missing} then ? end"
-    )
-    sentence = f"has no value for {' or '.join(f'`{path}`' for path in source.required)}, which this source requires"
-    connection.execute(f"create or replace temporary table judged as select line, text, {reasons} as reason from chunk", [sentence])
-    connection.execute(
-        "insert into raw.quarantine select ?, ?, ?, line, reason, text, ? from judged where reason is not null",
-        [name, batch_id, file, landed_at],
-    )
-    _explain_json(connection, batch_id, file)
-    for line, reason, content in chunk.bad:
-        connection.execute(
-            "insert into raw.quarantine values (?, ?, ?, ?, ?, ?, ?)", [name, batch_id, file, line, reason, content, landed_at]
-        )
-    key = _key(source)
-    version = f"coalesce({_text(source.version)}, '')" if source.version else "''"
-    identity = "record_key" if source.kind == "events" else "record_key || '@' || version || '@' || md5(text)"
-    connection.execute(
-        f"insert into incoming select nextval('arrivals'), {identity}, record_key, version, ?, ?, ?, line, ?, text from "
-        f"(select line, text, {key} as record_key, {version} as version from judged where reason is null order by line)",
-        [name, batch_id, file, landed_at],
-    )
-    good, bad = connection.execute(
-        "select count(*) filter (reason is null), count(*) filter (reason is not null) from judged"
-    ).fetchone() or (0, 0)
-    return good, bad + len(chunk.bad)
-
-
-def _explain_json(connection: duckdb.DuckDBPyConnection, batch_id: str, file: str) -> None:
-    """Say where a line stops being JSON. Few lines are bad, so they are looked at one by one."""
-    bad = connection.execute(
-        "select _line, content from raw.quarantine where _batch_id = ? and _file = ? and reason = 'is not valid JSON' limit 1000",
-        [batch_id, file],
-    ).fetchall()
-    for line, content in bad:
-        try:
-            json.loads(content)
-        except json.JSONDecodeError as error:
-            connection.execute(
-                "update raw.quarantine set reason = ? where _batch_id = ? and _file = ? and _line = ? and reason = 'is not valid JSON'",
-                [f"is not valid JSON: {error.msg} at character {error.pos + 1}", batch_id, file, line],
-            )
+    if not chunk.bad:
+        return 0
+    numbers, reasons, contents = zip(*chunk.bad, strict=True)
+    bad = {"line": pa.array(numbers, pa.int64()), "reason": pa.array(reasons, pa.string()), "content": pa.array(contents, pa.string())}
+    connection.register("chunk_bad", pa.table(bad))
+    try:
+        inserted = connection.execute(
+            "insert into raw.quarantine select ?, ?, ?, line, reason, content, ? from chunk_bad where (line, content) not in "
+            "(select (_line, content) from raw.quarantine where _source = ? and _file = ?)",
+            [name, batch_id, file, landed_at, name, file],
+        ).fetchone()
+    finally:
+        connection.unregister("chunk_bad")
+    return int(inserted[0]) if inserted else 0
 
 
 def commit_incoming(connection: duckdb.DuckDBPyConnection, name: str, source: Source) -> dict[str, int]:
-    """Insert what is new into `raw.<name>`; how many rows of each file were. Events by id; records when they are a new version.
+    """Insert what is new into `raw.<name>`; how many rows of each file were. Events are new by id.
 
-    A record without a version column is new when it differs from the latest that landed for its key: A, B, A is three versions.
+    A record is new when it differs from the latest that landed for its key (and version, where the source has one): A, B, A is three
+    versions. A version that landed before word for word keeps its id, with a count behind it.
     """
     table = f"raw.{quote(name)}"
-    if source.kind == "records" and source.version is None:
+    if source.kind == "records":
+        landed = "payload::varchar"
         fresh = f"""
             with latest as (
-                select {_key(source).replace("text", "payload::varchar")} as record_key, payload::varchar as text, -1 as arrival
-                from {table} qualify row_number() over (partition by record_key order by _landed_at desc, _batch_id desc, _line desc) = 1
+                select {_key(source, landed)} as record_key, {_version(source, landed)} as version, {landed} as text, -1 as arrival
+                from {table}
+                qualify row_number() over (partition by record_key, version order by _landed_at desc, _batch_id desc, _line desc) = 1
             ), series as (
-                select record_key, text, arrival from latest
-                union all select record_key, payload::varchar, arrival from incoming
+                select record_key, version, text, arrival from latest
+                union all select record_key, version, payload::varchar, arrival from incoming
             ), changed as (
-                select arrival, lag(text) over (partition by record_key order by arrival) is distinct from text as is_new from series
+                select arrival, lag(text) over (partition by record_key, version order by arrival) is distinct from text as is_new from series
+            ), changes as (
+                select incoming.*, row_number() over (partition by _event_id order by arrival) as nth
+                from incoming join changed using (arrival) where is_new
+            ), landed_before as (
+                select regexp_replace(_event_id, '#[0-9]+$', '') as _event_id, count(*) as times from {table} group by 1
             )
-            select incoming.* replace (_event_id || '@' || _batch_id || '#' || incoming.arrival as _event_id)
-            from incoming join changed using (arrival) where is_new
+            select changes.* exclude (nth) replace (
+                changes._event_id || case when nth + coalesce(times, 0) > 1 then '#' || (nth + coalesce(times, 0)) else '' end as _event_id
+            )
+            from changes left join landed_before using (_event_id)
         """
     else:
         fresh = f"""
@@ -121,13 +103,24 @@ def commit_incoming(connection: duckdb.DuckDBPyConnection, name: str, source: So
     return dict(connection.execute("select _file, count(*) from fresh group by 1").fetchall())
 
 
-def _text(path: str) -> str:
-    """SQL for a field of the JSON in `text`; a dot descends."""
-    pointer = "$." + ".".join('"' + part.replace('"', "") + '"' for part in path.split("."))
-    return "json_extract_string(text, '" + pointer.replace("'", "''") + "')"
+def _field(path: str, text: str) -> str:
+    """SQL for a field of the JSON in `text`; a dot descends. Blank is null: it identifies nothing."""
+    pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path.split(".")).replace("'", "''")
+    value = f"json_extract_string({text}, '{pointer}')"
+    return f"case when trim({value}) <> '' then {value} end"
 
 
-def _key(source: Source) -> str:
+def _key(source: Source, text: str = "text") -> str:
     """SQL for the key: the first alternative whose fields are all present, else the content."""
-    alternatives = [" || '|' || ".join(_text(path) for path in alternative) for alternative in source.key]
-    return f"coalesce({', '.join([*alternatives, 'md5(text)'])})"
+    alternatives = []
+    for alternative in source.key:
+        parts = [_field(path, text) for path in alternative]
+        if len(parts) > 1:
+            # `a|b` and `c` must not be `a` and `b|c`.
+            parts = [rf"replace(replace({part}, '\', '\\'), '|', '\|')" for part in parts]
+        alternatives.append(" || '|' || ".join(parts))
+    return f"coalesce({', '.join([*alternatives, f'md5({text})'])})"
+
+
+def _version(source: Source, text: str = "text") -> str:
+    return f"coalesce({_field(source.version, text)}, '')" if source.version else "''"

@@ -10,9 +10,9 @@ create table if not exists raw.quarantine (
     _source varchar, _batch_id varchar, _file varchar, _line bigint, reason varchar, content varchar, _landed_at timestamp
 );
 
--- Files that landed, by content, so that the same file is not read twice.
+-- Files that landed, by content and by how they were read, so that the same file is not read twice.
 create table if not exists raw.files (
-    _source varchar, file varchar, sha256 varchar, bytes bigint, rows bigint, landed bigint, duplicates bigint, quarantined bigint,
+    _source varchar, file varchar, sha256 varchar, declared varchar, bytes bigint, rows bigint, landed bigint, duplicates bigint, quarantined bigint,
     _batch_id varchar, _landed_at timestamp
 );
 
