@@ -7,7 +7,7 @@ holds nothing while it talks to a destination. In the pool, one slow destination
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import dagster as dg
 from pydantic import Field
@@ -18,7 +18,7 @@ from activation.engine.project import Project
 from activation.engine.run import Override, Runner
 from activation.engine.settle import Settled
 from dagster_project import books, clock, models
-from dagster_project.failures import RETRIES, as_sentences
+from dagster_project.failures import as_sentences, try_again
 from dagster_project.volume import Volume, examine, usual
 
 READ_BY_THE_GATE = ["dim_profiles", "consent_state", "suppressions"]
@@ -63,10 +63,9 @@ def _asset(project: Project, declarations: Declarations, manifest: Mapping[str, 
         check_specs=[
             dg.AssetCheckSpec(name, asset=key(activation), description=description, blocking=True) for name, description in CHECKS.items()
         ],
-        retry_policy=RETRIES,
     )
     def deliver(context: dg.AssetExecutionContext, config: Options) -> Iterator[Any]:
-        yield from _Run(project, declarations, activation, config.override_guards, context.run_id).results()
+        yield from _Run(context, project, declarations, activation, config).results()
 
     return deliver
 
@@ -74,32 +73,37 @@ def _asset(project: Project, declarations: Declarations, manifest: Mapping[str, 
 class _Run:
     """One run, and what was seen on the way."""
 
-    def __init__(self, project: Project, declarations: Declarations, activation: Activation, why: str | None, run_id: str) -> None:
-        self.project, self.declarations, self.activation = project, declarations, activation
-        self.override = Override(f"dagster run {run_id[:8]}", why) if why else None
+    def __init__(
+        self, context: dg.AssetExecutionContext, project: Project, declarations: Declarations, activation: Activation, options: Options
+    ) -> None:
+        self.context, self.project, self.declarations, self.activation = context, project, declarations, activation
+        why = options.override_guards
+        self.override = Override(f"dagster run {context.run_id[:8]}", why) if why else None
         self.plan: Plan | None = None
         self.volume: Volume | None = None
 
     def results(self) -> Iterator[Any]:
+        """The materialization with its checks. A run that did not get through, or whose books a check refuses, is a failure."""
         began = time.monotonic()
         try:
-            with as_sentences():
+            with as_sentences(self.context):
                 settled = self._run()
+                balance = books.ledger_balances(self.project, settled)
         except dg.Failure:
             if self.volume:
                 yield books.volume(self.volume)
             raise
-        checks = [books.ledger_balances(self.project, settled), books.rejections(self.activation, settled)]
+        checks = [balance, books.rejections(self.activation, settled)]
         if self.volume:
             checks.append(books.volume(self.volume))
         metadata = books.metadata(settled, self.plan, time.monotonic() - began)
         if settled.status not in {"succeeded", "failed_rows"}:
             yield from checks
-            raise self._not_through(settled, metadata)
+            self._not_through(settled, metadata)
         yield dg.MaterializeResult(asset_key=key(self.activation), metadata=metadata, check_results=checks)
         for check in checks[:2]:
             if not check.passed:
-                # Dagster would end the step as well, but after its retries: what was rejected is rejected again.
+                # A failed blocking check ends the step in any case; so it ends with the sentence.
                 raise dg.Failure(f"{self.activation.ref}: {check.description}", allow_retries=False)
 
     def _run(self) -> Settled:
@@ -113,7 +117,9 @@ class _Run:
         if self.override is None:
             self.volume.insist()
 
-    def _not_through(self, settled: Settled, metadata: dict[str, Any]) -> dg.Failure:
+    def _not_through(self, settled: Settled, metadata: dict[str, Any]) -> NoReturn:
         """A paused destination is tried again; what a person or a wrong password stopped is not."""
         why = next((reason for outcome, _, reason, _ in settled.reasons if outcome == "skipped"), "Delivery did not get through.")
-        return dg.Failure(f"{self.activation.ref}: {why}", metadata=metadata, allow_retries=settled.status == "incomplete")
+        if settled.status == "incomplete":
+            try_again(self.context, f"{self.activation.ref}: {why}")
+        raise dg.Failure(f"{self.activation.ref}: {why}", metadata=metadata, allow_retries=False)

@@ -1,4 +1,4 @@
-"""What a person can act on ends a step with its sentence; what passes by itself is tried again."""
+"""What a person can act on ends a step with its sentence; what passes by itself is tried again a little later."""
 
 from __future__ import annotations
 
@@ -10,15 +10,23 @@ import dagster as dg
 from activation.engine.errors import Held, SluiceError, WarehouseBusy
 
 PASSES_BY_ITSELF = (WarehouseBusy, Held)
-
-# The second try comes after a paused destination's circuit has closed again (a minute).
-RETRIES = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL)
+RETRIES = 2
+PAUSE_SECONDS = 65.0  # a paused destination's circuit has closed again by then
 
 
 @contextmanager
-def as_sentences() -> Iterator[None]:
+def as_sentences(context: dg.AssetExecutionContext) -> Iterator[None]:
     """Turn a SluiceError into a failure of the step, without the traceback that would tell a user nothing."""
     try:
         yield
     except SluiceError as error:
-        raise dg.Failure(str(error), allow_retries=isinstance(error, PASSES_BY_ITSELF)) from None
+        if isinstance(error, PASSES_BY_ITSELF):
+            try_again(context, str(error))
+        raise dg.Failure(str(error), allow_retries=False) from None
+
+
+def try_again(context: dg.AssetExecutionContext, reason: str) -> None:
+    """Raises RetryRequested while there is a try left. Steps have no retry policy: it would repeat what can only fail again."""
+    if context.retry_number < RETRIES:
+        context.log.warning(f"{reason} It is tried again in {PAUSE_SECONDS:.0f} seconds.")
+        raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=PAUSE_SECONDS)

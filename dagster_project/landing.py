@@ -9,7 +9,7 @@ from activation.engine.declarations import Declarations
 from activation.engine.landing import SourceReport, land
 from activation.engine.project import Project
 from dagster_project import clock, inbox
-from dagster_project.failures import RETRIES, as_sentences
+from dagster_project.failures import as_sentences
 
 CHECK = "nothing_quarantined"
 
@@ -29,14 +29,14 @@ def definitions(project: Project, declarations: Declarations) -> dg.Definitions:
         return dg.Definitions()
 
     # One step, not one for each source: the warehouse is opened once, and landing nothing costs nothing. It writes, so it takes the pool.
-    @dg.multi_asset(name="landing", specs=specs, check_specs=checks, can_subset=True, pool="warehouse", retry_policy=RETRIES)
+    @dg.multi_asset(name="landing", specs=specs, check_specs=checks, can_subset=True, pool="warehouse")
     def landing(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         asked = {name: source for name, source in declarations.sources.items() if key(name) in context.selected_asset_keys}
         found = inbox.files(project, declarations.sources)
         for path in found.get(None, []):
             context.log.warning(f"No declared source claims {project.relative(path)}; it stays where it is.")
         paths = [path for name in asked for path in found.get(name, [])]
-        with as_sentences():
+        with as_sentences(context):
             report = land(project, dataclasses.replace(declarations, sources=asked), paths, clock.now())
         for name in asked:
             yield _result(report.sources.get(name, SourceReport(name)))

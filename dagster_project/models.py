@@ -20,7 +20,7 @@ from activation.engine.errors import PlanRefused
 from activation.engine.project import Project
 from activation.engine.yaml_file import did_you_mean
 from dagster_project import clock
-from dagster_project.failures import RETRIES, as_sentences
+from dagster_project.failures import as_sentences
 
 
 class Dbt(DbtCliResource):
@@ -55,9 +55,9 @@ def keys(manifest: Mapping[str, Any], names: Iterator[str] | list[str], where: s
 
 def definitions(project: Project, declarations: Declarations, manifest: Mapping[str, Any]) -> dg.Definitions:
     # dbt keeps the warehouse open from its first to its last model, so this step takes the pool.
-    @dbt_assets(manifest=manifest, name="models", dagster_dbt_translator=TRANSLATOR, pool="warehouse", retry_policy=RETRIES)
+    @dbt_assets(manifest=manifest, name="models", dagster_dbt_translator=TRANSLATOR, pool="warehouse")
     def models(context: dg.AssetExecutionContext, dbt: Dbt) -> Iterator[Any]:
-        with as_sentences():
+        with as_sentences(context):
             prepare_warehouse(project, declarations)
             moment = clock.replayed()
         # The adapter and the dbt process read the warehouse's place from the environment.
@@ -70,8 +70,7 @@ def definitions(project: Project, declarations: Declarations, manifest: Mapping[
         try:
             yield from invocation.stream()
         except DagsterDbtCliRuntimeError as error:
-            # A model or a test that fails now fails in a minute too.
-            raise dg.Failure(str(error), allow_retries=False) from None
+            raise dg.Failure(str(error), allow_retries=False) from None  # dbt's own words, without our traceback
 
     executable = str(Path(sys.executable).with_name("dbt"))
     dbt = Dbt(project_dir=str(project.models), profiles_dir=str(project.models), dbt_executable=executable)

@@ -17,10 +17,13 @@ EVERY_SECONDS = 30
 
 
 def definitions(project: Project, declarations: Declarations) -> dg.Definitions:
+    # One short step: a process for it would take longer than the step.
+    job = dg.define_asset_job("land", dg.AssetSelection.groups("raw"), executor_def=dg.in_process_executor, description="Land what waits.")
+
     # Running from the start: landing writes to the warehouse alone, and twice is once.
     @dg.sensor(
         name="newly_landed",
-        target=dg.AssetSelection.groups("raw"),
+        job=job,
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Lands what is new in the inbox and in the collector's spool.",
@@ -34,7 +37,7 @@ def definitions(project: Project, declarations: Declarations) -> dg.Definitions:
         request = dg.RunRequest(run_key=_digest(new), asset_selection=[key(source) for source in new])
         return dg.SensorResult(run_requests=[request], cursor=str(until))
 
-    return dg.Definitions(sensors=[newly_landed])
+    return dg.Definitions(jobs=[job], sensors=[newly_landed])
 
 
 def newly_settled(files: Mapping[str, list[Path]], after: int, until: int) -> dict[str, list[Path]]:
@@ -43,7 +46,9 @@ def newly_settled(files: Mapping[str, list[Path]], after: int, until: int) -> di
     The time looked at is the one the file system keeps of the file's last change, rename included: a file that was moved in with an
     old date is new too. A file that vanishes meanwhile has landed or was taken back.
     """
-    found = {source: [path for path in paths if after < _changed(path) <= until] for source, paths in files.items()}
+    # What the collector is still writing is finished within a minute, and then it has another name.
+    whole = {source: [path for path in paths if path.suffix != ".open"] for source, paths in files.items()}
+    found = {source: [path for path in paths if after < _changed(path) <= until] for source, paths in whole.items()}
     return {source: paths for source, paths in found.items() if paths}
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +30,16 @@ class Range:
 
     low: int | None = None
     high: int | None = None
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One expectation by its name in the library, whether it stops a run, and the sentence for when it does not hold."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    sentence: str
+    stops: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,10 +80,11 @@ def examine(plan: Plan, verdicts: Path, range_: Range) -> Volume:
     frame = outgoing(plan.file, verdicts)
     if frame.is_empty():
         return Volume(plan.ref, 0, range_, [], [])
-    expected = _expectations(range_, frame.height)
-    failed = _failed(frame, [expectation for expectation, _, _ in expected])
-    broken = [sentence for index, (_, stops, sentence) in enumerate(expected) if index in failed and stops]
-    odd = [sentence for index, (_, stops, sentence) in enumerate(expected) if index in failed and not stops]
+    from dagster_project.expectations import failed
+
+    expected = _expected(range_, frame.height)
+    missed = [expected[index] for index in sorted(failed(frame, [(one.name, one.arguments) for one in expected]))]
+    broken, odd = [one.sentence for one in missed if one.stops], [one.sentence for one in missed if not one.stops]
     return Volume(plan.ref, frame.height, range_, broken, odd)
 
 
@@ -85,45 +94,16 @@ def outgoing(plan_file: Path, verdicts: Path) -> pl.DataFrame:
     return rows.join(pl.scan_parquet(verdicts), on="row_number", how="anti").select("key", "match_value").collect()
 
 
-def _great_expectations() -> Any:
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # nothing about a run is told to anybody
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "module 'sre_", DeprecationWarning)
-        import great_expectations as gx  # seconds to import: only a step that has rows to look at pays for it
-    return gx
-
-
-def _expectations(range_: Range, rows: int) -> list[tuple[Any, bool, str]]:
-    """Each with whether it stops a run, and the sentence for when it does not hold."""
-    expect = _great_expectations().expectations
+def _expected(range_: Range, rows: int) -> list[Expected]:
     expected = [
-        (expect.ExpectColumnValuesToNotBeNull(column="key"), True, "There are rows without a key."),
-        (expect.ExpectColumnValuesToBeUnique(column="key"), True, "There are keys on more than one row."),
-        (expect.ExpectColumnValuesToNotBeNull(column="match_value"), True, "There are rows without a match value."),
+        Expected("ExpectColumnValuesToNotBeNull", {"column": "key"}, "There are rows without a key."),
+        Expected("ExpectColumnValuesToBeUnique", {"column": "key"}, "There are keys on more than one row."),
+        Expected("ExpectColumnValuesToNotBeNull", {"column": "match_value"}, "There are rows without a match value."),
     ]
     if range_.high is not None:
-        sentence = f"{rows} rows would leave; so far it was never more than a third of {range_.high}."
-        expected.append((expect.ExpectTableRowCountToBeBetween(max_value=range_.high), True, sentence))
+        sentence = f"{rows} rows would leave, and by the runs so far at most {range_.high} are usual."
+        expected.append(Expected("ExpectTableRowCountToBeBetween", {"max_value": range_.high}, sentence))
     if range_.low:
-        sentence = f"Only {rows} rows leave; usually it is at least {range_.low}."
-        expected.append((expect.ExpectTableRowCountToBeBetween(min_value=range_.low), False, sentence))
+        sentence = f"Only {rows} rows leave, and by the runs so far at least {range_.low} are usual."
+        expected.append(Expected("ExpectTableRowCountToBeBetween", {"min_value": range_.low}, sentence, stops=False))
     return expected
-
-
-def _failed(frame: pl.DataFrame, expectations: Sequence[Any]) -> set[int]:
-    """Which of them do not hold, by their place. Raises SluiceError when one cannot be evaluated."""
-    gx = _great_expectations()
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    # Arrow strings: a tenth of the memory that Python strings take.
-    table = frame.to_pandas(use_pyarrow_extension_array=True)
-    asset = context.data_sources.add_pandas("outgoing").add_dataframe_asset("batch")
-    batch = asset.add_batch_definition_whole_dataframe("rows").get_batch({"dataframe": table})
-    failed = set()
-    for index, expectation in enumerate(expectations):
-        result = batch.validate(expectation, result_format="BOOLEAN_ONLY")
-        if result.exception_info and result.exception_info.get("raised_exception"):
-            raise SluiceError(f"The outgoing batch could not be examined ({expectation.expectation_type}), so nothing was sent.")
-        if not result.success:
-            failed.add(index)
-    return failed
