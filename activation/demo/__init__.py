@@ -23,7 +23,7 @@ from activation.engine.project import Project
 from activation.sample import write_sample
 
 START = date(2026, 10, 1)
-SEED = 1
+SEED = 7
 
 
 def run_demo(project: Project, people: int, days: int) -> int:
