@@ -42,7 +42,9 @@ def track(event: str, when: str, anonymous: str | None = None, user: str | None 
     return _message("track", when, given)
 
 
-def form(when: str = "2026-06-01 10:00", form_id: str = "demo-request", anonymous: str | None = None, consent: Any = None, **fields: str) -> Record:
+def form(
+    when: str = "2026-06-01 10:00", form_id: str = "demo-request", anonymous: str | None = None, consent: Any = None, **fields: str
+) -> Record:
     return "forms/submissions.jsonl", {
         "submission_id": f"f{next(NUMBERS)}",
         "form_id": form_id,
@@ -57,7 +59,13 @@ def contact(contact_id: str, updated: str = "2026-06-01 10:00", **given: str) ->
     base = dict.fromkeys(
         ["account_id", "email", "phone", "first_name", "last_name", "title", "lifecycle_stage", "do_not_contact", "wechat_unionid"], ""
     )
-    return "crm/contacts.csv", {"contact_id": contact_id, **base, **given, "created_at": "2026-01-01T00:00:00Z", "updated_at": _iso(updated)}
+    return "crm/contacts.csv", {
+        "contact_id": contact_id,
+        **base,
+        **given,
+        "created_at": "2026-01-01T00:00:00Z",
+        "updated_at": _iso(updated),
+    }
 
 
 def account(account_id: str, name: str, domain: str, created: str = "2026-01-01") -> Record:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import duckdb
 import networkx as nx
@@ -44,7 +44,7 @@ GRAPHS: dict[str, Edges] = {
 
 
 @pytest.fixture(scope="module")
-def components(new_house: Callable[[], House]) -> Iterator[dict[str, dict[int, int]]]:
+def components(new_house: Callable[[], House]) -> dict[str, dict[int, int]]:
     """All graphs side by side in one table of edges, resolved by one run of the model."""
     house, first = new_house(), {name: 1_000_000 * number for number, name in enumerate(GRAPHS)}
     with duckdb.connect(str(house.project.warehouse)) as connection:
@@ -57,8 +57,9 @@ def components(new_house: Callable[[], House]) -> Iterator[dict[str, dict[int, i
             )
     house.dbt.run(["run"], house.project.warehouse, select=["int_identity_components"])
     found = dict(house.rows("select identifier_key, component from identity.int_identity_components"))
-    yield {
-        name: {key - start: root - start for key, root in found.items() if start <= key < start + 1_000_000} for name, start in first.items()
+    return {
+        name: {key - start: root - start for key, root in found.items() if start <= key < start + 1_000_000}
+        for name, start in first.items()
     }
 
 

@@ -147,7 +147,9 @@ def test_junk_values_belong_to_nobody_and_join_nobody(twice: House) -> None:
 
 def test_every_dropped_edge_says_why(twice: House) -> None:
     reasons = dict(
-        twice.rows("select coalesce(nullif(right_identifier, ''), left_identifier), min(reason) from identity.int_identity_dropped_edges group by 1")
+        twice.rows(
+            "select coalesce(nullif(right_identifier, ''), left_identifier), min(reason) from identity.int_identity_dropped_edges group by 1"
+        )
     )
     assert reasons["kiosk"] == "more than 5 of email at one anonymous_id"
     assert reasons["+8613711112222"] == "more than 5 of crm_contact_id at one phone"
@@ -178,7 +180,9 @@ def test_a_merge_keeps_the_id_of_the_identifier_that_landed_first(twice: House) 
 
 
 def test_profiles_that_nothing_joins_keep_their_ids(twice: House) -> None:
-    changed = twice.column("select identifier from first_profiles join identity.bridge_profile_identifiers b using (identifier) where b.profile_id <> first_profiles.profile_id")
+    changed = twice.column(
+        "select identifier from first_profiles join identity.bridge_profile_identifiers b using (identifier) where b.profile_id <> first_profiles.profile_id"
+    )
     assert sorted(changed) == ["+8613922220000", "late"]
 
 

@@ -32,7 +32,9 @@ class Dbt:
         self.monkeypatch.setenv("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
         self.manifest: Manifest = self._invoke(["parse"], folder / "warehouse.duckdb", None)
 
-    def run(self, command: Sequence[str], warehouse: Path, as_of: datetime | None = None, select: Sequence[str] = (), full: bool = False) -> Any:
+    def run(
+        self, command: Sequence[str], warehouse: Path, as_of: datetime | None = None, select: Sequence[str] = (), full: bool = False
+    ) -> Any:
         """`command` over the project; fails with what dbt said about each node that went wrong."""
         arguments = [*command, *(["--select", *select] if select else []), *(["--full-refresh"] if full else [])]
         if as_of is not None:
@@ -41,14 +43,25 @@ class Dbt:
 
     def _invoke(self, arguments: list[str], warehouse: Path, manifest: Manifest | None) -> Any:
         self.monkeypatch.setenv("SLUICE_WAREHOUSE", str(warehouse))
-        places = ["--project-dir", str(MODELS), "--profiles-dir", str(MODELS), "--target-path", str(self.folder), "--log-path", str(self.folder)]
+        places = [
+            "--project-dir",
+            str(MODELS),
+            "--profiles-dir",
+            str(MODELS),
+            "--target-path",
+            str(self.folder),
+            "--log-path",
+            str(self.folder),
+        ]
         try:
             outcome = dbtRunner(manifest=manifest).invoke(["--quiet", "--log-level-file", "none", *arguments, *places])
         finally:
             DuckDBConnectionManager.close_all_connections()
         if outcome.exception is not None:
             raise outcome.exception
-        wrong = [f"{r.node.name}: {r.message}" for r in getattr(outcome.result, "results", []) if r.status not in ("success", "pass", "skipped")]
+        wrong = [
+            f"{r.node.name}: {r.message}" for r in getattr(outcome.result, "results", []) if r.status not in ("success", "pass", "skipped")
+        ]
         assert outcome.success, "\n".join(wrong)
         return outcome.result
 

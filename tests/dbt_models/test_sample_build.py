@@ -1,0 +1,85 @@
+"""The whole project over the sample data and, where the folder is there, over the Olist funnel: every model and every test of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sent_records import at
+from warehouse_house import House
+
+from activation.engine.project import REPOSITORY
+from activation.sample import write_sample
+
+OLIST = REPOSITORY.parent / "shared" / "data" / "olist"
+NOW = at("2026-10-31 02:00")
+needs_olist = pytest.mark.skipif(not OLIST.is_dir(), reason="the Olist data is not beside the repository")
+
+
+@pytest.fixture(scope="module")
+def house(new_house: Callable[[], House], tmp_path_factory: pytest.TempPathFactory) -> House:
+    house, folder = new_house(), tmp_path_factory.mktemp("sample")
+    write_sample(300, 30, 7, folder)
+    house.land(NOW, folders=[folder, *([OLIST] if OLIST.is_dir() else [])])
+    house.build(NOW, tested=True)
+    return house
+
+
+def test_every_shipped_segment_score_and_sync_finds_somebody_in_the_sample(house: House) -> None:
+    tables = [
+        "segments.segment_hot_leads",
+        "segments.segment_newsletter_subscribers",
+        "segments.segment_promotion_sms_reachable",
+        "segments.segment_wechat_followers_without_phone",
+        "scores.score_engagement",
+        "tags.tag_product_interest",
+        "syncs.sync_hubspot_contacts",
+        "syncs.sync_wechat_tags",
+        "syncs.sync_partner_profiles",
+        "syncs.sync_files_customers",
+        "identity.dim_accounts",
+        "marts.suppressions",
+    ]
+    assert [table for table in tables if house.rows(f"select count(*) from {table}") == [(0,)]] == []
+
+
+def test_everything_that_happened_belongs_to_somebody(house: House) -> None:
+    assert (
+        house.rows("select source, count(*) from marts.fct_events where profile_id is null and not is_bot group by 1 having count(*) > 50")
+        == []
+    )
+
+
+def test_no_person_is_split_over_the_rows_of_a_sync(house: House) -> None:
+    assert house.rows("select email from syncs.sync_hubspot_contacts group by email having count(*) > 1") == []
+
+
+@needs_olist
+def test_the_olist_funnel_has_eight_thousand_leads_and_842_won(house: House) -> None:
+    assert house.rows("select sum(leads), sum(won) from reports.rpt_funnel where origin_system = 'olist'") == [(8000, 842)]
+
+
+@needs_olist
+def test_the_olist_funnel_tells_the_origins_apart_and_calls_none_unknown(house: House) -> None:
+    assert house.rows("select channel, leads, won from reports.rpt_funnel where origin_system = 'olist' order by leads desc limit 4") == [
+        ("organic_search", 2296, 271),
+        ("paid_search", 1586, 195),
+        ("social", 1350, 75),
+        # 1,099 that say so and 60 that say nothing
+        ("unknown", 1159, 193),
+    ]
+
+
+@needs_olist
+def test_leads_of_paid_search_that_were_not_won_are_written_to_again(house: House) -> None:
+    assert house.rows("select count(*), count(distinct profile_id) from segments.segment_olist_paid_search_not_won_90d") == [(1391, 1391)]
+    assert house.rows(
+        "select count(*), count(*) filter (regexp_matches(email, '^[0-9a-f]{32}@leads.example$')) from syncs.sync_olist_email_list"
+    ) == [(1391, 1391)]
+
+
+@needs_olist
+def test_every_olist_lead_becomes_a_contact_of_the_crm(house: House) -> None:
+    assert house.rows(
+        "select count(*), count(distinct mql_id), count(won_at), count(*) filter (lifecycle_stage = 'customer') from syncs.sync_olist_crm_contacts"
+    ) == [(8000, 8000, 842, 842)]

@@ -1,0 +1,265 @@
+"""What holds about a person now: consent, suppression, messages, lifecycle; from what landed, up to a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sent_records import at, consent, contact, form, identify, mail, opportunity, order, page, sms, tracking, wechat
+from warehouse_house import House, Record
+
+NOW = at("2026-06-30 00:00")
+MESSAGE = "m_{:032x}".format
+
+
+def _people(*names: str) -> list[Record]:
+    return [form(email=f"{name}@mail.example", form_id="demo-request") for name in names]
+
+
+RECORDS: list[Record] = [
+    # consent
+    consent("email", "asked@mail.example", "email", "newsletter", "granted", "2026-06-01 10:00"),
+    consent("email", "back@mail.example", "email", "newsletter", "withdrawn", "2026-06-01 10:00"),
+    consent("email", "back@mail.example", "email", "newsletter", "granted", "2026-06-02 10:00"),
+    consent("email", "tie@mail.example", "email", "newsletter", "granted", "2026-06-01 10:00"),
+    consent("email", "tie@mail.example", "email", "newsletter", "withdrawn", "2026-06-01 10:00"),
+    consent("phone", "13911110000", "all", "all", "withdrawn", "2026-06-01 10:00"),
+    form(
+        email="ticked@mail.example",
+        phone="13911110009",
+        consent={"granted": True, "purposes": ["newsletter", "promotion"], "channels": ["email", "sms"], "wording": "I agree"},
+    ),
+    consent("email", "unticked@mail.example", "email", "newsletter", "granted", "2026-06-01 09:00"),
+    form(
+        email="unticked@mail.example", consent={"granted": False, "purposes": ["newsletter"], "channels": ["email"], "wording": "I agree"}
+    ),
+    consent("email", "oneclick@mail.example", "email", "newsletter", "granted", "2026-06-01 10:00"),
+    consent("email", "oneclick@mail.example", "email", "promotion", "granted", "2026-06-01 10:00"),
+    tracking("unsubscribe", MESSAGE(1), "2026-06-05 10:00", purpose="newsletter"),
+    consent("email", "global@mail.example", "email", "newsletter", "granted", "2026-06-01 10:00"),
+    mail("unsubscribe", "global@mail.example", "2026-06-05 10:00"),
+    # two people whose statements meet when they turn out to be one
+    consent("email", "merged@mail.example", "email", "newsletter", "granted", "2026-06-01 10:00"),
+    consent("user_id", "u-merged", "email", "newsletter", "withdrawn", "2026-06-02 10:00"),
+    identify(user="u-merged", email="merged@mail.example"),
+    wechat("o-follows", "subscribe", "2026-06-01 10:00"),
+    wechat("o-left", "subscribe", "2026-06-01 10:00"),
+    wechat("o-left", "unsubscribe", "2026-06-02 10:00"),
+    wechat("o-back", "unsubscribe", "2026-06-01 10:00"),
+    wechat("o-back", "subscribe", "2026-06-02 10:00"),
+    contact("c-dnc", email="dnc@mail.example", do_not_contact="true"),
+    contact("c-fine", "2026-06-01 10:00", email="fine@mail.example", do_not_contact="true"),
+    contact("c-fine", "2026-06-02 10:00", email="fine@mail.example", do_not_contact="false"),
+    # bounces
+    *_people("hard", "soft", "recovered", "blocked", "spam", "reads"),
+    mail("bounce", "hard@mail.example", "2026-06-03 10:00", type="bounce", status="5.1.1", reason="no such user"),
+    *(mail("bounce", "soft@mail.example", f"2026-06-0{day} 10:00", type="blocked", status="4.2.2") for day in (1, 2, 4)),
+    mail("delivered", "soft@mail.example", "2026-06-03 10:00"),
+    *(mail("bounce", "recovered@mail.example", f"2026-06-0{day} 10:00", type="blocked", status="4.2.2") for day in (1, 2, 3)),
+    *(mail("delivered", "recovered@mail.example", f"2026-06-0{day} 10:00") for day in (4, 5, 6)),
+    mail("spamreport", "spam@mail.example", "2026-06-03 10:00"),
+    # the address that bounced is not the one this person has now
+    contact("c-moved", "2026-06-01 10:00", email="before@mail.example"),
+    contact("c-moved", "2026-06-05 10:00", email="after@mail.example"),
+    form("2026-06-06 10:00", email="after@mail.example"),
+    mail("bounce", "before@mail.example", "2026-06-02 10:00", type="bounce", status="5.1.1"),
+    sms("13911110001", "2026-06-01 18:00:00", "MOBILE_NOT_EXIST"),
+    sms("13911110002", "2026-06-01 18:00:00", "DELIVERED", out_id=MESSAGE(2)),
+    wechat("o-follows", "TEMPLATESENDJOBFINISH", "2026-06-04 10:00", MsgID="777", Status="success"),
+    # mail that a person opened, and a machine
+    mail("delivered", "reads@mail.example", "2026-06-05 10:00", MESSAGE(3)),
+    mail("open", "reads@mail.example", "2026-06-05 10:01", MESSAGE(3), useragent="Mozilla/5.0 (iPhone)"),
+    mail("open", "reads@mail.example", "2026-06-05 10:00", **{"smtp-id": f"<{MESSAGE(3)}@news.example>"}, useragent="GoogleImageProxy"),
+    # lifecycle
+    form("2026-06-01 10:00", form_id="newsletter-footer", email="subscriber@mail.example"),
+    form("2026-06-02 10:00", email="lead@mail.example"),
+    contact("c-mql", "2026-06-03 10:00", email="mql@mail.example", lifecycle_stage="mql"),
+    contact("c-mql", "2026-06-09 10:00", email="mql@mail.example", lifecycle_stage="lead"),
+    contact("c-deal", "2026-06-01 10:00", email="deal@mail.example", lifecycle_stage="sql"),
+    opportunity("d-open", "c-deal", "proposal", "2026-06-04T10:00:00Z"),
+    contact("c-won", "2026-06-01 10:00", email="won@mail.example"),
+    opportunity("d-won", "c-won", "closed_won", "2026-06-04T10:00:00Z", "2026-06-08T10:00:00Z"),
+    form("2026-06-01 10:00", email="buyer@mail.example"),
+    order("o-1", "2026-06-05 10:00", email="buyer@mail.example"),
+    order("o-2", "2026-06-07 10:00", email="buyer@mail.example"),
+    form("2026-06-01 10:00", email="cancelled@mail.example"),
+    order("o-3", "2026-06-05 10:00", "cancelled", email="cancelled@mail.example"),
+    form("2026-06-01 10:00", email="future@mail.example"),
+    order("o-4", "2026-07-05 10:00", email="future@mail.example"),
+    page("2026-06-01 10:00", anonymous="looks", url="https://shop.example/"),
+    *(
+        page(f"2026-06-01 10:{n:02d}", anonymous="crawls", context={"userAgent": "Mozilla/5.0 (compatible; Googlebot/2.1)"})
+        for n in range(9)
+    ),
+    *(page(f"2026-06-01 10:00:{n % 60:02d}", anonymous="races") for n in range(40)),
+]
+SENT = [
+    # message, provider's id, person by address, ref, channel, purpose
+    (MESSAGE(1), None, "oneclick@mail.example", "mail/letter", "email", "newsletter"),
+    (MESSAGE(2), "b-2", "+8613911110002", "sms/offer", "sms", "promotion"),
+    (MESSAGE(3), None, "reads@mail.example", "mail/letter", "email", "newsletter"),
+    (MESSAGE(4), "777", "o-follows", "wechat/notice", "wechat", "service_notice"),
+]
+
+
+@pytest.fixture(scope="module")
+def house(new_house: Callable[[], House]) -> House:
+    house = new_house()
+    house.land(NOW, RECORDS)
+    house.build(NOW, select=["+bridge_profile_identifiers"])
+    house.execute(
+        "insert into activation.sync_changelog by name select 'r-' || ? as run_id, ? as ref, 'send' as kind, ? as channel, ? as purpose, 1 as row_number, "
+        "? as profile_id, 'add' as operation, 'sent' as outcome, ? as message_id, ? as provider_id, timestamp '2026-06-04 09:00:00' as recorded_at",
+        [
+            (ref, ref, channel, purpose, house.profile(person), message, provider)
+            for message, provider, person, ref, channel, purpose in SENT
+        ],
+    )
+    house.execute(
+        "insert into activation.sync_runs by name select 'r-mail/letter' as run_id, 'mail/letter' as ref, 'send' as kind, 'done' as status, 3 as planned, 2 as sent, 1 as withheld"
+    )
+    house.build(NOW, select=["+suppressions", "+dim_profiles", "+rpt_send_tasks"])
+    return house
+
+
+def _consent(house: House, identifier: str, channel: str, purpose: str) -> str | None:
+    found = house.column(
+        "select status from marts.consent_state where profile_id = ? and channel = ? and purpose = ?",
+        house.profile(identifier),
+        channel,
+        purpose,
+    )
+    return found[0] if found else None
+
+
+@pytest.mark.parametrize(
+    ("person", "channel", "purpose", "status"),
+    [
+        ("asked@mail.example", "email", "newsletter", "granted"),
+        ("asked@mail.example", "email", "promotion", None),
+        ("asked@mail.example", "sms", "newsletter", None),
+        ("back@mail.example", "email", "newsletter", "granted"),
+        ("tie@mail.example", "email", "newsletter", "withdrawn"),
+        ("+8613911110000", "email", "promotion", "withdrawn"),
+        ("+8613911110000", "sms", "newsletter", "withdrawn"),
+        ("ticked@mail.example", "sms", "promotion", "granted"),
+        ("ticked@mail.example", "wechat", "promotion", None),
+        ("unticked@mail.example", "email", "newsletter", "granted"),
+        ("oneclick@mail.example", "email", "newsletter", "withdrawn"),
+        ("oneclick@mail.example", "email", "promotion", "granted"),
+        ("global@mail.example", "email", "newsletter", "withdrawn"),
+        ("global@mail.example", "email", "promotion", "withdrawn"),
+        ("spam@mail.example", "email", "newsletter", "withdrawn"),
+        ("merged@mail.example", "email", "newsletter", "withdrawn"),
+        ("o-follows", "wechat", "newsletter", "granted"),
+        ("o-follows", "wechat", "promotion", None),
+        ("o-left", "wechat", "newsletter", "withdrawn"),
+        ("o-back", "wechat", "newsletter", "granted"),
+        ("dnc@mail.example", "email", "newsletter", "withdrawn"),
+        ("dnc@mail.example", "crm", "sales_contact", "withdrawn"),
+        ("dnc@mail.example", "email", "order_update", None),
+        ("fine@mail.example", "crm", "sales_contact", None),
+    ],
+)
+def test_consent_is_what_was_said_last(house: House, person: str, channel: str, purpose: str, status: str | None) -> None:
+    assert house.profile(person)
+    assert _consent(house, person, channel, purpose) == status
+
+
+@pytest.mark.parametrize(
+    ("person", "expected"),
+    [
+        ("hard@mail.example", [("email", "hard_bounce", "all")]),
+        ("soft@mail.example", [("email", "soft_bounces", "all")]),
+        ("recovered@mail.example", []),
+        ("spam@mail.example", [("email", "complaint", "all"), ("email", "unsubscribed", "marketing")]),
+        ("global@mail.example", [("email", "unsubscribed", "marketing")]),
+        ("oneclick@mail.example", []),
+        ("after@mail.example", []),
+        ("+8613911110001", [("sms", "hard_bounce", "all")]),
+        ("o-left", [("wechat", "unsubscribed", "all")]),
+        ("o-back", []),
+        ("fine@mail.example", []),
+        (
+            "dnc@mail.example",
+            [
+                ("email", "do_not_contact", "marketing"),
+                ("email", "unsubscribed", "marketing"),
+                ("sms", "do_not_contact", "marketing"),
+                ("sms", "unsubscribed", "marketing"),
+                ("wechat", "do_not_contact", "marketing"),
+            ],
+        ),
+    ],
+)
+def test_suppression_follows_what_happened_to_the_current_address(house: House, person: str, expected: list[Any]) -> None:
+    assert house.profile(person)
+    assert (
+        house.rows("select channel, reason, scope from marts.suppressions where profile_id = ? order by all", house.profile(person))
+        == expected
+    )
+
+
+@pytest.mark.parametrize(
+    ("person", "stage", "since"),
+    [
+        ("subscriber@mail.example", "subscriber", "2026-06-01 10:00"),
+        ("lead@mail.example", "lead", "2026-06-02 10:00"),
+        # the CRM does not set a stage back silently
+        ("mql@mail.example", "mql", "2026-06-03 10:00"),
+        ("deal@mail.example", "opportunity", "2026-06-04 10:00"),
+        ("won@mail.example", "customer", "2026-06-08 10:00"),
+        ("buyer@mail.example", "customer", "2026-06-05 10:00"),
+        ("cancelled@mail.example", "lead", "2026-06-01 10:00"),
+        # what happens after the moment the build speaks about has not happened
+        ("future@mail.example", "lead", "2026-06-01 10:00"),
+        ("looks", "visitor", "2026-06-01 10:00"),
+    ],
+)
+def test_the_furthest_stage_counts_from_when_it_was_first_reached(house: House, person: str, stage: str, since: str) -> None:
+    assert house.rows("select stage, since from marts.profile_lifecycle where profile_id = ?", house.profile(person)) == [
+        (stage, at(since).replace(tzinfo=None))
+    ]
+    assert house.column("select lifecycle_stage from identity.dim_profiles where profile_id = ?", house.profile(person)) == [stage]
+
+
+def test_receipts_find_their_message_by_our_id_or_by_the_providers(house: House) -> None:
+    found = dict(
+        house.rows("select message_id, list(event_type order by event_type) from marts.fct_message_events where ref is not null group by 1")
+    )
+    assert found == {
+        MESSAGE(1): ["unsubscribed"],
+        MESSAGE(2): ["delivered"],
+        MESSAGE(3): ["delivered", "opened", "opened"],
+        MESSAGE(4): ["delivered"],
+    }
+
+
+def test_times_of_the_chinese_provider_are_read_as_chinese_time(house: House) -> None:
+    assert house.column("select occurred_at from marts.fct_message_events where message_id = ?", MESSAGE(2)) == [
+        at("2026-06-01 10:00").replace(tzinfo=None)
+    ]
+
+
+def test_the_report_of_a_send_counts_what_people_did_and_not_what_machines_did(house: House) -> None:
+    assert house.rows("select planned, sent, withheld, delivered, opened, bounced, unsubscribed from reports.rpt_send_tasks") == [
+        (3, 2, 1, 1, 1, 0, 1)
+    ]
+
+
+def test_crawlers_and_whoever_is_faster_than_a_person_are_no_profiles(house: House) -> None:
+    profiles = house.column("select profile_id from identity.dim_profiles")
+    assert house.profile("looks") in profiles
+    assert house.profile("crawls") not in profiles
+    assert house.profile("races") not in profiles
+    assert house.rows("select is_bot, count(*) from marts.fct_events where source = 'web' group by 1 order by 1") == [
+        (False, 1),
+        (True, 49),
+    ]
+
+
+def test_no_profile_is_lost_or_doubled_by_joins(house: House) -> None:
+    assert house.rows("select count(*), count(distinct profile_id) from identity.dim_profiles") == house.rows(
+        "select count(distinct profile_id) - 2, count(distinct profile_id) - 2 from identity.bridge_profile_identifiers"
+    )
