@@ -324,6 +324,13 @@ def model_rows(model: str, rows: Sequence[Mapping[str, Any]], hidden: set[str], 
         say(f"{model} has no rows.")
         return None
     columns = list(rows[0])
+    if sum(max(len(name), *(len(str(_short(row[name]) or "")) for row in rows)) + 2 for name in columns) > out.width:
+        # Too wide for the screen: one row below the other.
+        for number, row in enumerate(rows, 1):
+            table(
+                f"{model}, row {number}", ("", ""), [(name, mask(row[name]) if name in hidden else _short(row[name])) for name in columns]
+            )
+        return None
     numbers = [i for i, name in enumerate(columns) if all(isinstance(row[name], int | float | None) for row in rows)]
     table(model, columns, [[mask(row[name]) if name in hidden else _short(row[name]) for name in columns] for row in rows], right=numbers)
     return None

@@ -16,7 +16,7 @@ from activation.engine.ledger import Ledger
 from activation.engine.models import Models
 from activation.engine.project import Project
 from activation.engine.warehouse import opened
-from connectors.base import ConnectorError
+from connectors.base import ConnectorError, Transient
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,12 @@ def _destination(destination: Destination) -> Finding:
             return await connector.check()
 
     where = " (the sandbox, or another service on this machine)" if address and is_loopback(address) else ""
+    hint = " Start the sandbox with `sluice sandbox`." if where else ""
     try:
         return Finding(subject, True, f"{asyncio.run(check())}{where}")
+    except Transient as error:
+        return Finding(subject, False, error.reason + hint)
     except ConnectorError as error:
         return Finding(subject, False, error.reason)
     except (httpx.HTTPError, OSError):
-        hint = " Start it with `sluice sandbox`." if where else ""
         return Finding(subject, False, f"{address} cannot be reached.{hint}")
