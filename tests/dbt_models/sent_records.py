@@ -155,3 +155,14 @@ def tracking(kind: str, message_id: str, when: str, channel: str = "email", purp
         "occurred_at": _iso(when),
         **given,
     }
+
+
+def crm_change(subscription: str, object_id: int, when: str, name: str | None = None, value: str | None = None) -> Record:
+    return "crm_changes/changes.jsonl", {
+        "eventId": next(NUMBERS),
+        "subscriptionType": subscription,
+        "objectId": object_id,
+        "propertyName": name,
+        "propertyValue": value,
+        "occurredAt": int(at(when).timestamp() * 1000),
+    }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sent_records import at, consent, contact, form, identify, mail, opportunity, order, page, sms, tracking, wechat
+from sent_records import at, consent, contact, crm_change, form, identify, mail, opportunity, order, page, sms, tracking, wechat
 from warehouse_house import House, Record
 
 NOW = at("2026-06-30 00:00")
@@ -87,6 +87,10 @@ RECORDS: list[Record] = [
     order("o-3", "2026-06-05 10:00", "cancelled", email="cancelled@mail.example"),
     form("2026-06-01 10:00", email="future@mail.example"),
     order("o-4", "2026-07-05 10:00", email="future@mail.example"),
+    # what the CRM says about contacts that we wrote to it, by its own ids
+    *_people("forgotten", "promoted"),
+    crm_change("contact.privacyDeletion", 501, "2026-06-10 10:00"),
+    crm_change("contact.propertyChange", 502, "2026-06-10 10:00", "lifecyclestage", "salesqualifiedlead"),
     page("2026-06-01 10:00", anonymous="looks", url="https://shop.example/"),
     *(
         page(f"2026-06-01 10:{n:02d}", anonymous="crawls", context={"userAgent": "Mozilla/5.0 (compatible; Googlebot/2.1)"})
@@ -118,6 +122,17 @@ def house(new_house: Callable[[], House]) -> House:
     )
     house.execute(
         "insert into activation.sync_runs by name select 'r-mail/letter' as run_id, 'mail/letter' as ref, 'send' as kind, 'done' as status, 3 as planned, 2 as sent, 1 as withheld"
+    )
+    house.execute(
+        "insert into activation.sync_runs by name select 'r-crm' as run_id, 'hubspot/contacts' as ref, 'sync' as kind, 'crm' as channel, 'done' as status"
+    )
+    house.execute(
+        "insert into activation.sync_snapshot by name select 'hubspot/contacts' as ref, ? as key, ? as match_value, ? as provider_id, "
+        "timestamp '2026-06-09 10:00:00' as acknowledged_at, 'r-crm' as run_id",
+        [
+            (house.profile(email), email, provider)
+            for email, provider in (("forgotten@mail.example", "501"), ("promoted@mail.example", "502"))
+        ],
     )
     house.build(NOW, select=["+suppressions", "+dim_profiles", "+rpt_send_tasks"])
     return house
@@ -160,6 +175,8 @@ def _consent(house: House, identifier: str, channel: str, purpose: str) -> str |
         ("dnc@mail.example", "crm", "sales_contact", "withdrawn"),
         ("dnc@mail.example", "email", "order_update", None),
         ("fine@mail.example", "crm", "sales_contact", None),
+        ("forgotten@mail.example", "email", "promotion", "withdrawn"),
+        ("forgotten@mail.example", "crm", "sales_contact", "withdrawn"),
     ],
 )
 def test_consent_is_what_was_said_last(house: House, person: str, channel: str, purpose: str, status: str | None) -> None:
@@ -208,6 +225,7 @@ def test_suppression_follows_what_happened_to_the_current_address(house: House, 
         ("lead@mail.example", "lead", "2026-06-02 10:00"),
         # the CRM does not set a stage back silently
         ("mql@mail.example", "mql", "2026-06-03 10:00"),
+        ("promoted@mail.example", "sql", "2026-06-10 10:00"),
         ("deal@mail.example", "opportunity", "2026-06-04 10:00"),
         ("won@mail.example", "customer", "2026-06-08 10:00"),
         ("buyer@mail.example", "customer", "2026-06-05 10:00"),

@@ -27,6 +27,6 @@ select
     min(_landed_at) as first_landed_at,
     -- the time it had when it first landed: a late event that lands afterwards must not change who comes first
     min_by(first_seen_at, (_landed_at, first_seen_at)) as first_event_at,
-    sum(observations) as observations
+    cast(sum(observations) as bigint) as observations
 from sightings
 group by identifier_type, identifier, source

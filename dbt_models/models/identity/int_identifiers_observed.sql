@@ -12,7 +12,7 @@ identifiers as (
         min_by(first_event_at, (first_landed_at, first_event_at)) as first_event_at,
         -- a consent is a by-product of being somewhere: the place itself says more about where somebody is from
         min_by(source, (source = 'consent', first_landed_at, first_event_at, source)) as first_source,
-        sum(observations) as observations
+        cast(sum(observations) as bigint) as observations
     from by_source
     group by identifier_type, identifier
 )

@@ -61,7 +61,7 @@ select
     min(observations.evidence) as evidence,
     min(observations.first_seen_at) as first_seen_at,
     max(observations.last_seen_at) as last_seen_at,
-    sum(observations.observations) as observations
+    cast(sum(observations.observations) as bigint) as observations
 from pairs
 join observations using (observation)
 group by

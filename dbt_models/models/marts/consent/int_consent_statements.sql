@@ -48,6 +48,16 @@ unsubscribed as (
     where events.event_type in ('unsubscribed', 'complained')
 ),
 
+-- somebody asked the CRM to forget them: nobody may go on as if nothing had been said
+forgotten as (
+    select
+        events.source, events.event_id as evidence, events.profile_id,
+        'all' as channel, purposes.purpose, 'withdrawn' as status, false as double_opt_in, 'privacy deletion' as wording, events.occurred_at
+    from {{ ref('fct_events') }} as events
+    cross join {{ ref('consent_purposes') }} as purposes
+    where events.event_name = 'CRM Privacy Deletion'
+),
+
 identifiers as (
     select * from {{ ref('bridge_profile_identifiers') }}
 )
@@ -59,4 +69,7 @@ from identified
 join identifiers using (identifier_type, identifier)
 union all
 select * from unsubscribed
+where profile_id is not null
+union all
+select * from forgotten
 where profile_id is not null

@@ -6,6 +6,7 @@ select
     run_id,
     ref,
     kind,
+    channel,
     status,
     planned,
     sent,

@@ -12,6 +12,7 @@ select
         event_name="case subscription_type
             when 'contact.creation' then 'CRM Contact Created'
             when 'contact.deletion' then 'CRM Contact Deleted'
+            when 'contact.privacydeletion' then 'CRM Privacy Deletion'
             else 'CRM Property Changed'
         end",
         occurred_at='occurred_at',
