@@ -13,7 +13,7 @@ import httpx
 
 from activation.engine.content import CannotRender, Renderer
 from activation.engine.declarations import Activation
-from activation.engine.ledger import LEASE_SECONDS, Intent, Lease, Ledger, Recorded
+from activation.engine.ledger import Intent, Lease, Ledger, Recorded
 from activation.engine.outgoing import Lot
 from activation.engine.transport import Throttle, backoff, client
 from connectors.base import Batch, Connector, Fatal, Outcome, Refused, Row, Transient, Unanswered
@@ -21,20 +21,37 @@ from connectors.base import Batch, Connector, Fatal, Outcome, Refused, Row, Tran
 ATTEMPTS = 4
 CIRCUIT_SECONDS = 60.0
 TIMEOUT_SECONDS = 30.0
+UNANSWERED_CALLS = 5  # in a row; then the destination is paused, lest every message of a long run ends up held
 Progress = Callable[[int], None]
 
 
 @dataclass
 class Stop:
-    """Ask a delivery to stop: what is in flight is finished, nothing more leaves."""
+    """Ask a delivery to stop: what is in flight is finished, nothing more leaves. One `within` another stops when that does."""
 
-    asked: bool = False
-    code: str = ""
-    reason: str = ""
+    within: Stop | None = None
+    _why: tuple[str, str] = ("", "")
 
     def ask(self, code: str, reason: str) -> None:
         if not self.asked:
-            self.asked, self.code, self.reason = True, code, reason
+            self._why = (code, reason)
+
+    @property
+    def why(self) -> tuple[str, str]:
+        """Code and sentence; empty while nobody asked."""
+        return self._why if self._why[0] or self.within is None else self.within.why
+
+    @property
+    def asked(self) -> bool:
+        return bool(self.code)
+
+    @property
+    def code(self) -> str:
+        return self.why[0]
+
+    @property
+    def reason(self) -> str:
+        return self.why[1]
 
 
 @dataclass
@@ -48,8 +65,8 @@ class _Books:
     _writer: asyncio.Task[None] | None = None
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="ledger"))
 
-    async def write(self, part: Sequence[Intent] | Sequence[Recorded]) -> dict[int, Recorded]:
-        """Durable when it returns. Intents that must not leave come back refused. Raises LeaseLost."""
+    async def write(self, part: Sequence[Intent | Recorded]) -> dict[int, Recorded]:
+        """Durable when it returns, all of it in one commit. Intents that must not leave come back refused. Raises LeaseLost."""
         if not part:
             return {}
         future: asyncio.Future[dict[int, Recorded]] = asyncio.get_running_loop().create_future()
@@ -77,11 +94,6 @@ class _Books:
                 if not future.done():
                     future.set_result(answer)
 
-    async def keep_lease(self) -> None:
-        while True:
-            await asyncio.sleep(LEASE_SECONDS / 3)
-            await asyncio.get_running_loop().run_in_executor(self._thread, self.ledger.renew, self.lease)
-
     def close(self) -> None:
         self._thread.shutdown()
 
@@ -108,6 +120,7 @@ class Delivery:
         self.per_second = limits.per_second or target.per_second
         self.batch_size = limits.batch_size or target.batch_size
         self.timeout = TIMEOUT_SECONDS
+        self._unanswered = 0
 
     async def execute(self, lots: Iterator[Lot]) -> str:
         """Deliver every lot. Raises LeaseLost when another process took over; whatever was recorded until then stands."""
@@ -123,13 +136,10 @@ class Delivery:
         throttle = Throttle(self.ledger.path, f"{destination.name}/{self.activation.spec.object}", self.per_second)
         http = client(address, throttle, self.activation.object.idempotent, self.concurrency, self.timeout)
         self._throttle = None if address.startswith("http") else throttle
-        heartbeat = asyncio.create_task(self.books.keep_lease())
         try:
             async with http, destination.connector(options, http, address) as connector:
                 await self._work(connector, lots)
         finally:
-            heartbeat.cancel()
-            await asyncio.gather(heartbeat, return_exceptions=True)
             self.books.close()
         if not self.stop.asked:
             self.ledger.close_circuit(destination.name)
@@ -137,7 +147,7 @@ class Delivery:
         return "incomplete" if self.stop.code == "CIRCUIT_OPEN" else "stopped"
 
     async def _work(self, connector: Connector, lots: Iterator[Lot]) -> None:
-        """As many lots in flight as may be; the next is read when one is done."""
+        """As many lots in flight as may be; the next is read when one is done. When one fails the others are finished first."""
         pending: set[asyncio.Task[None]] = set()
         try:
             for lot in lots:
@@ -146,13 +156,13 @@ class Delivery:
                 pending.add(asyncio.create_task(self._lot(connector, lot)))
                 if len(pending) >= self.concurrency:
                     done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-                    for task in done:
-                        task.result()
-            for task in pending:
-                await task
-        finally:
+                    await asyncio.gather(*done)
+            await asyncio.gather(*pending)
+        except asyncio.CancelledError:
             for task in pending:
                 task.cancel()
+            raise
+        finally:
             await asyncio.gather(*pending, return_exceptions=True)
 
     async def _lot(self, connector: Connector, lot: Lot) -> None:
@@ -162,9 +172,8 @@ class Delivery:
         window = self.activation.object.idempotency_seconds
         profiles = {row.index: profile for row, profile in zip(lot.rows, lot.profiles, strict=True)}
         refused = await self.books.write([Intent(r.index, lot.number, r.message_id, profiles[r.index], window) for r in rows])
-        if unrenderable:
-            await self.books.write([Intent(outcome.row_number, lot.number) for outcome in unrenderable])
-            await self.books.write(unrenderable)
+        # Intent and outcome at once: what surely does not leave must never be found between the two.
+        await self.books.write([*(Intent(outcome.row_number, lot.number) for outcome in unrenderable), *unrenderable])
         await self._attempt(connector, lot, [row for row in rows if row.index not in refused])
         if self.progress:
             self.progress(len(lot.rows))
@@ -187,6 +196,9 @@ class Delivery:
         """Call, and record what came of each row. A refused batch is split in two until the bad row stands alone."""
         if not rows:
             return
+        if self.stop.asked:
+            await self._record(rows, [Outcome("skipped", self.stop.code, self.stop.reason)] * len(rows))
+            return
         spec = self.activation.spec
         batch = Batch(
             object=spec.object,
@@ -200,6 +212,7 @@ class Delivery:
         )
         try:
             outcomes = await self._call(connector, batch)
+            self._unanswered = 0
         except Refused as error:
             if len(rows) == 1:
                 outcomes = [Outcome("rejected", error.code, error.reason)]
@@ -210,6 +223,9 @@ class Delivery:
                 return
         except Unanswered as error:
             outcomes = [Outcome("unknown", error.code, error.reason)] * len(rows)
+            self._unanswered += 1
+            if self._unanswered >= UNANSWERED_CALLS:
+                await self._pause(Transient("NO_ANSWERS", f"{self._unanswered} calls in a row were not answered."))
         except Transient as error:
             # Nothing of it was processed, and the destination stays away: pause it, others go on.
             await self._pause(error)
@@ -221,6 +237,9 @@ class Delivery:
             reason = f"The connector gave {len(outcomes)} outcomes for {len(rows)} rows, so none can be believed."
             self.stop.ask("BROKEN_CONNECTOR", reason)
             outcomes = [Outcome("unknown", "BROKEN_CONNECTOR", reason)] * len(rows)
+        await self._record(rows, outcomes)
+
+    async def _record(self, rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
         await self.books.write(
             [Recorded(r.index, o.status, o.code, o.reason, o.provider_id, r.message_id) for r, o in zip(rows, outcomes, strict=True)]
         )
@@ -244,7 +263,7 @@ class Delivery:
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
                 name = type(error).__name__
                 raise Transient("UNREACHABLE", f"{self.activation.destination.name} cannot be reached ({name}).") from None
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 if not harmless or attempt == ATTEMPTS:
                     raise Unanswered("NO_ANSWER", f"The request left and no answer came ({type(error).__name__}).") from None
                 pause = backoff(attempt)

@@ -51,6 +51,17 @@ class UnsettledMessage:
     profile_id: str
     channel: str
     at: datetime
+    run_id: str = ""
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """A send that another process delivers at this moment: whom its plan may still reach."""
+
+    plan_file: Path
+    verdicts: Path
+    channel: str
+    at: datetime
 
 
 def ask(
@@ -62,12 +73,13 @@ def ask(
     now: datetime,
     verdicts: Path,
     unsettled: Sequence[UnsettledMessage] = (),
+    leaving: Sequence[Leaving] = (),
 ) -> dict[str, int]:
     """Write a verdict (row_number, code, reason) for every row that is withheld to `verdicts`. Returns counts by code.
 
     Removals and invalid rows are not asked about: who leaves a list is always let go.
     """
-    _gather(connection, models, policies, activation, plan_file, now, unsettled)
+    _gather(connection, models, policies, activation, plan_file, now, unsettled, leaving)
     rules = _rules(policies, activation, now)
     code = " ".join(f"when {rule.condition} then {_literal(rule.code)}" for rule in rules)
     sentence = " ".join(f"when code = {_literal(rule.code)} then {_literal(rule.sentence)}" for rule in rules)
@@ -94,6 +106,7 @@ def _gather(
     plan_file: Path,
     now: datetime,
     unsettled: Sequence[UnsettledMessage],
+    leaving: Sequence[Leaving],
 ) -> None:
     """`gate_rows`: each row that may leave, with what the rules look at."""
     channel, purpose = activation.channel, activation.spec.purpose
@@ -105,6 +118,7 @@ def _gather(
         {
             "profile_id": pa.array([m.profile_id for m in unsettled], pa.string()),
             "channel": pa.array([m.channel for m in unsettled], pa.string()),
+            "run_id": pa.array([m.run_id for m in unsettled], pa.string()),
             "sent_at": pa.array([m.at.astimezone(UTC).replace(tzinfo=None) for m in unsettled], pa.timestamp("us")),
         }
     )
@@ -115,6 +129,11 @@ def _gather(
         + (f" and channel = {_literal(cap.channel)}" if cap.channel else "")
         + f") as cap_{index}"
         for index, cap in enumerate(caps)
+    )
+    on_their_way = "".join(
+        f" union all select profile_id, $channel_{i}, $at_{i} from read_parquet($plan_{i}) anti join read_parquet($verdicts_{i}) "
+        "using (row_number) where invalid_code is null"
+        for i in range(len(leaving))
     )
     joined = "".join(f", coalesce(recent.cap_{index}, 0) as cap_{index}" for index in range(len(caps)))
     connection.execute(
@@ -140,7 +159,9 @@ def _gather(
         ), sent as (
             select profile_id, channel, recorded_at as sent_at from activation.sync_changelog
             where message_id is not null and outcome in ('sent', 'unknown')
-            union all select profile_id, channel, sent_at from unsettled_messages
+            union all
+            -- A run may have settled without having said so.
+            select profile_id, channel, sent_at from unsettled_messages anti join activation.sync_runs using (run_id){on_their_way}
         ), recent as (
             select profile_id{counts} from sent where sent_at <= $now group by 1
         ), people as (
@@ -164,6 +185,10 @@ def _gather(
             "purpose": purpose,
             "now": now.astimezone(UTC).replace(tzinfo=None),
             "zone": policies.quiet_hours.default_time_zone,
+            **{f"channel_{i}": send.channel for i, send in enumerate(leaving)},
+            **{f"at_{i}": send.at.astimezone(UTC).replace(tzinfo=None) for i, send in enumerate(leaving)},
+            **{f"plan_{i}": str(send.plan_file) for i, send in enumerate(leaving)},
+            **{f"verdicts_{i}": str(send.verdicts) for i, send in enumerate(leaving)},
         },
     )
     connection.unregister("unsettled_messages")

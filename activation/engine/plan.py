@@ -83,6 +83,7 @@ def adopt_receipts(connection: duckdb.DuckDBPyConnection, models: Models, activa
     held = connection.execute("select count(*) from activation.sync_snapshot where ref = ? and state = 'held'", [activation.ref]).fetchone()
     if not held or not held[0]:
         return []
+    models.columns(connection, "fct_message_events")  # raises when it is not there
     receipts = models.relation("fct_message_events").sql
     with transaction(connection):
         arrived = connection.execute(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +20,7 @@ from activation.engine.content import Renderer
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.deliver import Delivery, Stop
 from activation.engine.errors import GuardStop, InputsMoved
-from activation.engine.ledger import Lease, Ledger
+from activation.engine.ledger import LEASE_SECONDS, Lease, LeaseLost, Ledger
 from activation.engine.links import Links, project_key
 from activation.engine.models import Models
 from activation.engine.plan import Plan, adopt_receipts, make_plan
@@ -49,13 +51,19 @@ class Preview:
 
 @dataclass
 class Runner:
-    """Runs what a project declares. `now` is the moment the gate asks about; leases and limits go by the real clock."""
+    """Runs what a project declares. `now` is the moment the gate asks about; leases and limits go by the real clock.
+
+    `stop` is for who wants everything to end. A destination that fails ends its own run only.
+    """
 
     project: Project
     declarations: Declarations
     now: datetime
     stop: Stop = field(default_factory=Stop)
     progress: ProgressBar | None = None
+
+    def __post_init__(self) -> None:
+        self.now = self.now.astimezone(UTC)
 
     def preview(self, activation: Activation) -> Preview:
         """Plan, guards and gate, with nothing sent and nothing moved. The plan file can be applied with its hash."""
@@ -80,24 +88,17 @@ class Runner:
     ) -> Settled:
         """Run once. Raises Held, PlanRefused, InputsMoved, GuardStop before anything has left. `check` may raise to stop it there too."""
         activation.destination.open_options()  # a missing variable is said now, before anything is locked or written
-        with Ledger(self.project.ledger) as ledger:
-            lease = ledger.acquire(activation.ref, f"pid {os.getpid()}")
-            try:
-                self._close_interrupted(ledger, lease, activation)
-                return self._run(ledger, lease, activation, plan_hash, override, only_keys, check)
-            finally:
-                ledger.release(lease)
+        with Ledger(self.project.ledger) as ledger, _held(ledger, activation.ref) as lease:
+            self._close_interrupted(ledger, lease, activation)
+            return self._run(ledger, lease, activation, plan_hash, override, only_keys, check)
 
     def recover(self, activation: Activation) -> list[Settled]:
         """Close what an earlier process left behind, and do no more."""
         with Ledger(self.project.ledger) as ledger:
             if not ledger.unsettled(activation.ref):
                 return []
-            lease = ledger.acquire(activation.ref, f"pid {os.getpid()}")
-            try:
+            with _held(ledger, activation.ref) as lease:
                 return self._close_interrupted(ledger, lease, activation)
-            finally:
-                ledger.release(lease)
 
     def _run(
         self,
@@ -125,25 +126,30 @@ class Runner:
             if reasons and override is None:
                 raise GuardStop(activation.ref, reasons)
             run_id = f"r{self.now:%Y%m%dT%H%M%S}-{plan.plan_hash[:8]}-{lease.token}"
-            verdicts = self.project.plans / f"{run_id}.gate.parquet"
+            verdicts = self._verdicts(run_id)
             self._ask(connection, models, ledger, activation, plan.file, verdicts)
+            run: dict[str, Any] = {
+                "run_id": run_id,
+                "ref": activation.ref,
+                "kind": activation.kind,
+                "destination": activation.destination.name,
+                "channel": activation.channel,
+                "plan_hash": plan.plan_hash,
+                "as_of": self.now.isoformat(),
+                "started_at": started_at.isoformat(),
+                "overridden_by": override.who if override and reasons else None,
+                "override_reason": "; ".join([override.why, *reasons]) if override and reasons else None,
+            }
+            # Before the warehouse is let go: whoever asks the gate next counts what this run may send.
+            ledger.begin_run(lease, run)
         if check:
-            check(plan, verdicts)
-        run: dict[str, Any] = {
-            "run_id": run_id,
-            "ref": activation.ref,
-            "kind": activation.kind,
-            "destination": activation.destination.name,
-            "channel": activation.channel,
-            "plan_hash": plan.plan_hash,
-            "as_of": self.now.isoformat(),
-            "started_at": started_at.isoformat(),
-            "overridden_by": override.who if override and reasons else None,
-            "override_reason": "; ".join([override.why, *reasons]) if override and reasons else None,
-        }
-        ledger.begin_run(lease, run)
+            try:
+                check(plan, verdicts)
+            except BaseException:
+                ledger.abandon_run(lease, run_id)
+                raise
         total = outgoing.count(plan.file, verdicts)
-        result = "complete"
+        result, stop = "complete", Stop(within=self.stop)
         if total:
             delivery = Delivery(
                 ledger,
@@ -151,12 +157,12 @@ class Runner:
                 {**run, "purpose": activation.spec.purpose},
                 activation,
                 self._renderer(activation),
-                self.stop,
+                stop,
                 self.progress(activation.ref, total) if self.progress else None,
             )
             with _stops_on_signals(self.stop):
                 result = asyncio.run(delivery.execute(outgoing.lots(plan.file, verdicts, delivery.batch_size)))
-        return self._settle(ledger, lease, activation, run, plan.file, verdicts, result, (self.stop.code, self.stop.reason))
+        return self._settle(ledger, lease, activation, run, plan.file, verdicts, result, stop.why)
 
     def _settle(
         self,
@@ -172,6 +178,7 @@ class Runner:
         finished_at = datetime.now(UTC)
         ledger.end_delivery(lease, run["run_id"], result, finished_at)
         with opened(self.project) as connection:
+            ledger.renew(lease)  # the warehouse may have been long in coming, and who lost the lease settles nothing
             settled = settle(connection, ledger, activation, run, plan_file, verdicts, result, stop, finished_at)
         ledger.end_run(lease, run["run_id"])
         return settled
@@ -183,10 +190,8 @@ class Runner:
             run = dict(row)
             ledger.close_interrupted(lease, run["run_id"])
             result = run["result"] if run["status"] == "delivered" else "interrupted"
-            plan_file = self.project.plans / f"{activation.ref.replace('/', '__')}-{run['plan_hash']}.parquet"
-            verdicts = self.project.plans / f"{run['run_id']}.gate.parquet"
             stop = ("INTERRUPTED", "The process ended before this row's turn; it is planned again.")
-            closed.append(self._settle(ledger, lease, activation, run, plan_file, verdicts, result, stop))
+            closed.append(self._settle(ledger, lease, activation, run, self._plan_file(run), self._verdicts(run["run_id"]), result, stop))
         return closed
 
     def _note(self, ledger: Ledger, plan: Plan) -> None:
@@ -195,14 +200,32 @@ class Runner:
     def _ask(
         self, connection: Any, models: Models, ledger: Ledger, activation: Activation, plan_file: Path, verdicts: Path
     ) -> dict[str, int]:
+        alive = ledger.rows(
+            "select r.* from runs r join leases l using (ref) where r.kind = 'send' and r.status = 'delivering' and r.ref <> ? and l.expires_at > ?",
+            (activation.ref, time.time()),
+        )
+        delivering = {
+            run["run_id"]: gate.Leaving(
+                self._plan_file(run), self._verdicts(run["run_id"]), run["channel"], datetime.fromisoformat(run["as_of"])
+            )
+            for run in map(dict, alive)
+        }
         unsettled = [
-            gate.UnsettledMessage(row["profile_id"], row["channel"], datetime.fromisoformat(row["as_of"]))
+            gate.UnsettledMessage(row["profile_id"], row["channel"], datetime.fromisoformat(row["as_of"]), row["run_id"])
             for row in ledger.rows(
-                "select m.profile_id, m.channel, m.as_of from messages m join runs r using (run_id) "
+                "select m.profile_id, m.channel, m.as_of, m.run_id from messages m join runs r using (run_id) "
                 "where r.status <> 'settled' and m.state in ('sent', 'unknown', 'intended')"
             )
+            if row["run_id"] not in delivering
         ]
-        return gate.ask(connection, models, self.declarations.policies, activation, plan_file, self.now, verdicts, unsettled)
+        policies = self.declarations.policies
+        return gate.ask(connection, models, policies, activation, plan_file, self.now, verdicts, unsettled, list(delivering.values()))
+
+    def _plan_file(self, run: Mapping[str, Any]) -> Path:
+        return self.project.plans / f"{run['ref'].replace('/', '__')}-{run['plan_hash']}.parquet"
+
+    def _verdicts(self, run_id: str) -> Path:
+        return self.project.plans / f"{run_id}.gate.parquet"
 
     def _renderer(self, activation: Activation) -> Renderer | None:
         if activation.kind != "send":
@@ -211,6 +234,31 @@ class Runner:
         links = Links(project_key(self.project.state), os.environ.get("SLUICE_COLLECTOR_URL", "http://127.0.0.1:4020"), self.now)
         folder = self.project.declarations / "content"
         return Renderer(folder, name, self.declarations.contents[name], activation.channel, activation.spec.purpose, links)
+
+
+@contextmanager
+def _held(ledger: Ledger, ref: str) -> Iterator[Lease]:
+    """The lease of `ref`, kept as long as this process lives, whatever it waits for. Raises Held."""
+    lease = ledger.acquire(ref, f"pid {os.getpid()}")
+    over = threading.Event()
+
+    def keep() -> None:
+        while not over.wait(LEASE_SECONDS / 3):
+            # Busy or full for the moment: it is tried again, or the lease runs out.
+            with suppress(sqlite3.Error), Ledger(ledger.path) as own:
+                try:
+                    own.renew(lease)
+                except LeaseLost:
+                    return
+
+    keeper = threading.Thread(target=keep, name="lease", daemon=True)
+    keeper.start()
+    try:
+        yield lease
+    finally:
+        over.set()
+        keeper.join()
+        ledger.release(lease)
 
 
 @contextmanager

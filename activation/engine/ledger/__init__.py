@@ -152,6 +152,11 @@ class Ledger:
         with self._write(lease) as db:
             db.execute(f"insert into runs ({columns}, status) values ({', '.join('?' * len(run))}, 'delivering')", tuple(run.values()))
 
+    def abandon_run(self, lease: Lease, run_id: str) -> None:
+        """Forget a run that begun and has tried nothing."""
+        with self._write(lease) as db:
+            db.execute("delete from runs where run_id = ? and not exists (select 1 from deliveries where run_id = ?)", (run_id, run_id))
+
     def end_delivery(self, lease: Lease, run_id: str, result: str, finished_at: datetime) -> None:
         with self._write(lease) as db:
             db.execute(
@@ -180,7 +185,7 @@ class Ledger:
             self._record(db, run_id, list(outcomes), time.time())
 
     def write_together(
-        self, lease: Lease, run: Mapping[str, str], parts: Sequence[Sequence[Intent] | Sequence[Recorded]]
+        self, lease: Lease, run: Mapping[str, str], parts: Sequence[Sequence[Intent | Recorded]]
     ) -> list[dict[int, Recorded]]:
         """Several intents and outcomes in one commit: what makes one row a request affordable. Answers in order of the parts."""
         answers: list[dict[int, Recorded]] = []
