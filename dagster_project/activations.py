@@ -78,7 +78,7 @@ class _Run:
     ) -> None:
         self.context, self.project, self.declarations, self.activation = context, project, declarations, activation
         why = options.override_guards
-        self.override = Override(f"dagster run {context.run_id[:8]}", why) if why else None
+        self.override = Override(f"dagster run {context.run.run_id[:8]}", why) if why else None
         self.plan: Plan | None = None
         self.volume: Volume | None = None
 

@@ -1,0 +1,143 @@
+"""A real Dagster beside a test: web server and daemon as processes of their own, on a free port, asked over GraphQL."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from activation.engine.project import REPOSITORY, Project
+from activation.services import write_dagster_home
+
+LAUNCH = """
+mutation ($params: ExecutionParams!) {
+  launchRun(executionParams: $params) { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } }
+}"""
+STATUS = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+RUNS = "query { runsOrError { ... on Runs { results { runId status pipelineName tags { key value } } } } }"
+MESSAGES = """
+query ($id: ID!) { logsForRun(runId: $id, limit: 2000) { ... on EventConnection { events { __typename
+  ... on MessageEvent { message stepKey eventType }
+  ... on ExecutionStepFailureEvent { error { message } } } } } }"""
+ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def environment(project: Project, **more: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        "SLUICE_PROJECT": str(project.root),
+        "DAGSTER_HOME": str(write_dagster_home(project)),
+        **more,
+    }
+
+
+class RunningDagster:
+    """What people and tests may ask of it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._client = httpx.Client(base_url=url, trust_env=False, timeout=60)
+
+    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        answer = self._client.post("/graphql", json={"query": query, "variables": variables}).json()
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]  # type: ignore[no-any-return]
+
+    def launch(self, job: str, assets: Sequence[Sequence[str]] | None = None) -> str:
+        selector: dict[str, Any] = {"repositoryLocationName": "sluice", "repositoryName": "__repository__", "pipelineName": job}
+        if assets is not None:
+            selector["assetSelection"] = [{"path": list(path)} for path in assets]
+        found = self.ask(LAUNCH, params={"selector": selector, "mode": "default", "runConfigData": {}})["launchRun"]
+        assert found["__typename"] == "LaunchRunSuccess", found
+        return str(found["run"]["runId"])
+
+    def status(self, run_id: str) -> str:
+        return str(self.ask(STATUS, id=run_id)["runOrError"]["status"])
+
+    def wait(self, run_id: str, seconds: float) -> str:
+        """How the run ended. Fails the test when it has not within `seconds`."""
+        deadline = time.monotonic() + seconds
+        while (status := self.status(run_id)) not in ENDED:
+            assert time.monotonic() < deadline, f"the run is still {status} after {seconds:.0f} s\n{self.story(run_id)}"
+            time.sleep(0.5)
+        return status
+
+    def runs(self) -> list[dict[str, Any]]:
+        return self.ask(RUNS)["runsOrError"]["results"]  # type: ignore[no-any-return]
+
+    def events(self, run_id: str) -> list[dict[str, Any]]:
+        return self.ask(MESSAGES, id=run_id)["logsForRun"]["events"]  # type: ignore[no-any-return]
+
+    def story(self, run_id: str) -> str:
+        """The run's events as lines, for a test that fails."""
+        lines = [
+            f"{event['__typename']} {event.get('stepKey')}: {event.get('message')} {event.get('error')}" for event in self.events(run_id)
+        ]
+        return "\n".join(lines[-60:])
+
+    def close(self) -> None:
+        self._client.close()
+
+
+@contextmanager
+def running(project: Project, daemon: bool = True, **more: str) -> Iterator[RunningDagster]:
+    """Web server (and daemon) over `project`, ended with everything they started by their own pids."""
+    port = free_port()
+    variables = environment(project, **more)
+    workspace = ["-w", str(REPOSITORY / "workspace.yaml")]
+    commands = [[sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *workspace]]
+    if daemon:
+        commands.append([sys.executable, "-m", "dagster._daemon", "run", *workspace])
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(_process(command, variables, project.logs / f"test-{index}.log")) for index, command in enumerate(commands)
+        ]
+        dagster = RunningDagster(f"http://127.0.0.1:{port}")
+        stack.callback(dagster.close)
+        _wait_until_it_answers(dagster, processes, project.logs)
+        yield dagster
+
+
+@contextmanager
+def _process(command: Sequence[str], variables: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=REPOSITORY, env=dict(variables), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # what it had started and left behind
+
+
+def _wait_until_it_answers(dagster: RunningDagster, processes: Sequence[subprocess.Popen[bytes]], logs: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        assert all(process.poll() is None for process in processes), [log.read_text()[-3000:] for log in logs.glob("test-*.log")]
+        try:
+            dagster.ask("query { version }")
+            return
+        except httpx.TransportError:
+            time.sleep(0.3)
+    raise AssertionError([log.read_text()[-3000:] for log in logs.glob("test-*.log")])
