@@ -131,8 +131,8 @@ def _gather(
         for index, cap in enumerate(caps)
     )
     on_their_way = "".join(
-        f" union all select profile_id, $channel_{i}, $at_{i} from read_parquet($plan_{i}) anti join read_parquet($verdicts_{i}) "
-        "using (row_number) where invalid_code is null"
+        f" union all select profile_id, $channel_{i}, $at_{i} from read_parquet($plan_{i}) where invalid_code is null "
+        f"and row_number not in (select row_number from read_parquet($verdicts_{i}))"
         for i in range(len(leaving))
     )
     joined = "".join(f", coalesce(recent.cap_{index}, 0) as cap_{index}" for index in range(len(caps)))

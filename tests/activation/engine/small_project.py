@@ -231,6 +231,16 @@ class SmallProject:
         tables = ("sync_runs", "sync_changelog", "sync_snapshot")
         return [self.rows(f"select * from activation.{table} order by all") for table in tables]
 
+    def run_here(self, sandbox: Any, ref: str, now: datetime = NOON) -> Settled:
+        """A run in this process against a sandbox that the environment does not name."""
+        before = {name: os.environ.get(name) for name in sandbox.environment}
+        os.environ.update(sandbox.environment)
+        try:
+            return self.run(ref, now)
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+
     # -- real processes -----------------------------------------------------------------------------------------------
 
     def start(self, *arguments: str, now: datetime | None = NOON, **environment: str) -> subprocess.Popen[str]:
