@@ -152,16 +152,16 @@ def test_a_second_run_of_a_sync_is_refused_and_one_of_another_goes_on(shop: Smal
 
 
 def test_a_send_that_is_on_its_way_counts_against_the_caps_of_the_next(shop: SmallProject, sandbox: RunningSandbox) -> None:
-    """Both ask the gate before either has sent to everybody."""
-    shop.people(40)
+    """Both ask the gate before either has sent to everybody, or written down that it will."""
+    shop.people(120)
     shop.policy("frequency_caps", "caps:\n- {channel: email, messages: 1, days: 7}\n")
     first, second = shop.send("mail/first"), shop.send("mail/second")
-    sandbox.fault("smtp", "slow", seconds=1.5)
+    sandbox.fault("smtp", "slow", seconds=1.5, times=4)  # all that are in flight
     thread, results = parallel(shop, first)
     until(lambda: sandbox.faults_left() == 0)
-    assert shop.run(second).outcomes["withheld"] == 40
+    assert shop.run(second).outcomes["withheld"] == 120
     thread.join()
-    assert results[0].outcomes["sent"] == 40
+    assert results[0].outcomes["sent"] == 120
 
 
 def test_the_gate_counts_only_whom_a_send_on_its_way_may_still_reach(shop: SmallProject, sandbox: RunningSandbox) -> None:
@@ -169,7 +169,7 @@ def test_the_gate_counts_only_whom_a_send_on_its_way_may_still_reach(shop: Small
     shop.policy("frequency_caps", "caps:\n- {channel: email, messages: 1, days: 7}\n")
     shop.fill("suppressions", [("p_3", "email", "complaint", "marketing")])
     first, second = shop.send("mail/first"), shop.send("mail/second", purpose="newsletter")
-    sandbox.fault("smtp", "slow", seconds=1.5)
+    sandbox.fault("smtp", "slow", seconds=1.5, times=4)  # all that are in flight
     thread, _ = parallel(shop, first)
     until(lambda: sandbox.faults_left() == 0)
     shop.sql("delete from suppressions")
