@@ -103,7 +103,14 @@ def _cell(value: Any) -> str:
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int], None]]:
     """A running count of something whose total is not known."""
-    with Progress(SpinnerColumn(), TextColumn("{task.completed:,.0f} " + what), TimeElapsedColumn(), console=err, transient=True) as bar:
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.completed:,.0f} " + what),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    ) as bar:
         task = bar.add_task("", total=None)
         yield lambda more: bar.update(task, advance=max(0, more))
 
@@ -133,7 +140,7 @@ class _Rate(ProgressColumn):
 def delivery_progress() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
     """One bar per delivery, with rate and remaining time."""
     columns = (TextColumn("{task.description}"), BarColumn(30), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
 
         def begin(ref: str, total: int) -> Callable[[int], None]:
             task = bar.add_task(escape(ref), total=total)
