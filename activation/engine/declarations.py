@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from activation.engine import templates
 from activation.engine.destinations import Destination
 from activation.engine.errors import DeclarationErrors, Fault, UsageError
 from activation.engine.project import Project
 from activation.engine.specs import NAME, Content, FrequencyCaps, Policies, Purposes, QuietHours, Send, Source, Sync
 from activation.engine.yaml_file import YamlFile, did_you_mean
 from connectors.base import Object
+
+ROOMS = {"sources", "syncs", "sends", "content", "policies"}
+RESERVED = {"quarantine", "files", "fields", "batch_numbers", "landed"}  # `landed` is where the spool sets files aside
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,9 @@ class Declarations:
     contents: dict[str, Content] = field(default_factory=dict)
     policies: Policies = field(default_factory=Policies)
     faults: list[Fault] = field(default_factory=list)
+    _declared: dict[str, set[str]] = field(default_factory=dict, repr=False)  # names of files and entries, right or wrong
+    _purposes_known: bool = True
+    _destinations_known: bool = True
 
     @classmethod
     def load(cls, project: Project) -> Declarations:
@@ -65,7 +73,8 @@ class Declarations:
     @classmethod
     def collect(cls, project: Project) -> Declarations:
         self = cls(project)
-        self._load_folder("sources", Source, self.sources)
+        self._check_folders()
+        self._load_folder("sources", Source, self.sources, self._check_source)
         self._load_policies()
         self._load_destinations()
         self._load_folder("content", Content, self.contents, self._check_content)
@@ -85,7 +94,7 @@ class Declarations:
 
     def _files(self, folder: str) -> list[Path]:
         room = self.project.declarations / folder
-        return sorted(path for path in room.rglob("*") if path.suffix in {".yml", ".yaml"} and path.is_file()) if room.is_dir() else []
+        return _yaml_below(room) if room.is_dir() else []
 
     def _read(self, path: Path) -> YamlFile:
         file = YamlFile.read(path, self.project.relative(path))
@@ -93,17 +102,34 @@ class Declarations:
             file.fault((), f"the file's name is the name: rename `{path.name}` to lower-case letters, digits and underscores.")
         if path.suffix == ".yaml":
             file.fault((), f"rename `{path.name}` to `{path.stem}.yml`.")
+        folder, *between, _ = path.relative_to(self.project.declarations).parts
+        if folder == "syncs" and len(between) != 1:
+            file.fault((), "belongs in a folder named for its destination: syncs/<destination>/<name>.yml.")
+        elif folder != "syncs" and between:
+            file.fault((), f"belongs directly in activation/{folder}.")
         return file
 
-    def _load_folder(self, folder: str, model: type[Any], into: dict[str, Any], check: Any = None) -> None:
+    def _check_folders(self) -> None:
+        """A YAML file that nothing reads is a declaration in the wrong place."""
+        for path in _yaml_below(self.project.declarations):
+            first, *rest = path.relative_to(self.project.declarations).parts
+            if (rest and first not in ROOMS) or (not rest and first != "destinations.yml"):
+                near = did_you_mean(first, ROOMS if rest else {"destinations.yml"})
+                self.faults.append(Fault(self.project.relative(path), 1, f"nothing reads this file.{near}"))
+
+    def _load_folder(self, folder: str, model: type[Any], into: dict[str, Any], check: Any) -> None:
+        declared: set[str] = set()
         for path in self._files(folder):
             file = self._read(path)
-            spec = None if file.faults else file.validate(model)
-            if spec is not None:
+            spec = file.validate(model)
+            if path.stem in declared:
+                file.fault((), f"`{path.stem}` is declared twice.")
+            declared.add(path.stem)
+            check(file, file.said(model) if spec is None else dict(spec))
+            if not file.faults:
                 into[path.stem] = spec
-                if check:
-                    check(file, spec)
             self.faults += file.faults
+        self._declared[folder] = declared
 
     def _load_policies(self) -> None:
         known: dict[str, type[Any]] = {"purposes": Purposes, "frequency_caps": FrequencyCaps, "quiet_hours": QuietHours}
@@ -112,10 +138,14 @@ class Declarations:
             file = self._read(path)
             if path.stem not in known:
                 file.fault((), f"there is no policy `{path.stem}`.{did_you_mean(path.stem, set(known))}")
-            elif not file.faults:
+            elif path.stem in parts:
+                file.fault((), f"`{path.stem}` is declared twice. Keep activation/policies/{path.stem}.yml.")
+            else:
                 parts[path.stem] = file.validate(known[path.stem])
             self.faults += file.faults
         purposes, caps, quiet = parts.get("purposes"), parts.get("frequency_caps"), parts.get("quiet_hours")
+        # Where the file of purposes cannot be read, nobody is told that theirs is not in it.
+        self._purposes_known = "purposes" not in parts or purposes is not None
         self.policies = Policies(
             purposes=purposes.purposes if purposes else {}, caps=caps.caps if caps else [], quiet_hours=quiet or QuietHours()
         )
@@ -125,12 +155,14 @@ class Declarations:
         if not path.is_file():
             return
         file = YamlFile.read(path, self.project.relative(path))
+        self._destinations_known = not file.broken
         if isinstance(file.data, dict):
+            self._declared["destinations"] = set(file.data)
             for name in file.data:
                 destination = Destination.declared(file, name)
                 if destination:
                     self.destinations[name] = destination
-        elif not file.faults and file.data is not None:
+        elif not file.broken and file.data is not None:
             file.fault((), "must be a mapping of destination names to their settings.")
         self.faults += file.faults
 
@@ -143,40 +175,45 @@ class Declarations:
 
     def _load_sync(self, path: Path) -> None:
         file = self._read(path)
-        parts = path.relative_to(self.project.declarations / "syncs").parts
-        spec = None if file.faults else file.validate(Sync)
-        if len(parts) != 2:
-            file.fault((), "belongs in a folder named for its destination: syncs/<destination>/<name>.yml.")
-        elif spec is not None:
-            destination = self._destination(file, parts[0], ())
-            self._check_model(file, spec.model, ("model",), "sync_")
-            self._check_purpose(file, spec.purpose)
-            target = self._object(file, destination, spec.object, ("object",)) if destination else None
-            if destination and target:
-                self._check_capabilities(file, destination, target, spec)
-                settings = file.validate(target.settings, spec.settings, ("settings",))
-                self._add(Activation(f"{parts[0]}/{path.stem}", "sync", path.stem, destination, spec, target, settings, file.shown), file)
+        folder = path.parent.name
+        spec = file.validate(Sync)
+        said = file.said(Sync)
+        self._check_model(file, said.get("model"), ("model",), "sync_")
+        self._check_purpose(file, said.get("purpose"))
+        destination = self._destination(file, folder, ()) if path.parents[1].name == "syncs" else None
+        if destination:
+            target = self._object(file, destination, said.get("object"))
+            if target:
+                self._check_capabilities(file, destination, target, said)
+                settings = file.validate(target.settings, said.get("settings") or {}, ("settings",))
+                if spec is not None:
+                    self._add(Activation(f"{folder}/{path.stem}", "sync", path.stem, destination, spec, target, settings, file.shown), file)
         self.faults += file.faults
 
     def _load_send(self, path: Path) -> None:
         file = self._read(path)
-        spec = None if file.faults else file.validate(Send)
-        if spec is not None:
-            destination = self._destination(file, spec.destination, ("destination",))
-            for kind in ("include", "exclude"):
-                for index, segment in enumerate(getattr(spec.audience, kind)):
+        spec = file.validate(Send)
+        said = file.said(Send)
+        audience = said.get("audience")
+        for kind in ("include", "exclude"):
+            segments = audience.get(kind) if isinstance(audience, dict) else None
+            for index, segment in enumerate(segments if isinstance(segments, list) else []):
+                if ("audience", kind, index) not in file.faulty:
                     self._check_model(file, segment, ("audience", kind, index), "segment_")
-            self._check_purpose(file, spec.purpose)
-            target = self._object(file, destination, spec.object, ("object",)) if destination else None
-            if destination and target:
+        self._check_purpose(file, said.get("purpose"))
+        destination = self._destination(file, said.get("destination"), ("destination",))
+        if destination:
+            self._check_variant(file, said.get("content"), said.get("fields"), destination)
+            target = self._object(file, destination, said.get("object"))
+            if target:
                 if not target.message:
-                    file.fault(("object",), f"`{spec.object}` is not a message. A send needs one; keep records equal with a sync.")
-                self._check_variant(file, spec, destination)
-                settings = file.validate(target.settings, spec.settings, ("settings",))
-                self._add(
-                    Activation(f"{spec.destination}/{path.stem}", "send", path.stem, destination, spec, target, settings, file.shown),
-                    file,
-                )
+                    file.fault(("object",), f"`{said['object']}` is not a message. A send needs one; keep records equal with a sync.")
+                settings = file.validate(target.settings, said.get("settings") or {}, ("settings",))
+                if spec is not None:
+                    self._add(
+                        Activation(f"{spec.destination}/{path.stem}", "send", path.stem, destination, spec, target, settings, file.shown),
+                        file,
+                    )
         self.faults += file.faults
 
     def _add(self, activation: Activation, file: YamlFile) -> None:
@@ -185,23 +222,26 @@ class Declarations:
         elif not file.faults:
             self.activations[activation.ref] = activation
 
-    def _destination(self, file: YamlFile, name: str, place: tuple[str, ...]) -> Destination | None:
-        if name not in self.destinations:
+    # A check is given what was written; what is at fault by itself (or missing) comes as None and is not judged again.
+
+    def _destination(self, file: YamlFile, name: str | None, place: tuple[str, ...]) -> Destination | None:
+        if name is not None and name not in self._declared.get("destinations", set()) and self._destinations_known:
             file.fault(
                 place,
                 f"there is no destination `{name}` in activation/destinations.yml.{did_you_mean(name, set(self.destinations))}",
             )
-            return None
-        return self.destinations[name]
+        return self.destinations.get(name or "")
 
-    def _object(self, file: YamlFile, destination: Destination, name: str, place: tuple[str, ...]) -> Object | None:
+    def _object(self, file: YamlFile, destination: Destination, name: str | None) -> Object | None:
         objects = destination.connector.objects
-        if name not in objects:
-            file.fault(place, f"{destination.connector_name} has no object `{name}`.{did_you_mean(name, set(objects))}")
-            return None
-        return objects[name]
+        if name is not None and name not in objects:
+            known = did_you_mean(name, set(objects)) if objects else " It only receives."
+            file.fault(("object",), f"{destination.connector_name} has no object `{name}`.{known}")
+        return objects.get(name or "")
 
-    def _check_model(self, file: YamlFile, model: str, place: tuple[str | int, ...], prefix: str) -> None:
+    def _check_model(self, file: YamlFile, model: str | None, place: tuple[str | int, ...], prefix: str) -> None:
+        if model is None:
+            return
         if model not in self.models:
             file.fault(
                 place,
@@ -210,41 +250,58 @@ class Declarations:
         elif not model.startswith(prefix):
             file.fault(place, f"`{model}` is not a `{prefix}…` model, which is what belongs here.")
 
-    def _check_purpose(self, file: YamlFile, purpose: str) -> None:
-        if purpose not in self.policies.purposes:
+    def _check_purpose(self, file: YamlFile, purpose: str | None) -> None:
+        if purpose is not None and purpose not in self.policies.purposes and self._purposes_known:
             file.fault(
                 ("purpose",),
                 f"`{purpose}` is not in activation/policies/purposes.yml.{did_you_mean(purpose, set(self.policies.purposes))}",
             )
 
-    def _check_capabilities(self, file: YamlFile, destination: Destination, target: Object, spec: Sync) -> None:
-        what = f"{destination.connector_name} {spec.object}"
+    def _check_capabilities(self, file: YamlFile, destination: Destination, target: Object, said: Mapping[str, Any]) -> None:
+        what = f"{destination.connector_name} {said['object']}"
+        if target.message:
+            file.fault(("object",), f"`{said['object']}` is a message. Messages leave by a send (activation/sends), once for each person.")
+            return
         for key, allowed in (
             ("mode", target.modes),
             ("match_policy", target.match_policies),
             ("on_removed", target.on_removed | {"nothing"}),
         ):
-            value = getattr(spec, key)
-            if value not in allowed:
-                file.fault((key,), f"{what} cannot `{value}`. It can: {', '.join(sorted(allowed))}.")
-        for missing in sorted(target.required - set(spec.fields)):
+            if key in said and said[key] not in allowed:
+                file.fault((key,), f"{what} cannot `{said[key]}`. It can: {', '.join(sorted(allowed))}.")
+        for missing in sorted(target.required - set(said["fields"])) if "fields" in said else ():
             file.fault(("fields",), f"{what} needs the field `{missing}`.")
-        if target.message:
-            file.fault(("object",), f"`{spec.object}` is a message. Messages leave by a send (activation/sends), once for each person.")
 
-    def _check_variant(self, file: YamlFile, spec: Send, destination: Destination) -> None:
-        content = self.contents.get(spec.content)
+    def _check_variant(self, file: YamlFile, name: str | None, fields: Any, destination: Destination) -> None:
         channel = destination.connector.channel
-        if content is None:
-            file.fault(
-                ("content",),
-                f"there is no content `{spec.content}` in activation/content.{did_you_mean(spec.content, set(self.contents))}",
-            )
-        elif getattr(content, channel, None) is None:
-            file.fault(("content",), f"content `{spec.content}` has no {channel} variant, which {destination.name} needs.")
+        if name is None:
+            return
+        if name not in self._declared.get("content", set()):
+            file.fault(("content",), f"there is no content `{name}` in activation/content.{did_you_mean(name, set(self.contents))}")
+        elif name in self.contents and getattr(self.contents[name], channel, None) is None:
+            file.fault(("content",), f"content `{name}` has no {channel} variant, which {destination.name} needs.")
+        elif name in self.contents and isinstance(fields, dict):
+            for field_ in sorted(templates.needs(self.project.declarations / "content", self.contents[name], channel) - set(fields)):
+                file.fault(("content",), f"content `{name}` asks for `{field_}`: give it in `fields`, or in the content's `defaults`.")
 
-    def _check_content(self, file: YamlFile, spec: Content) -> None:
-        if spec.email:
-            html = file.path.parent / spec.email.html
-            if not html.is_file() or file.path.parent not in html.resolve().parents:
-                file.fault(("email", "html"), f"there is no file `{spec.email.html}` beside it.")
+    def _check_source(self, file: YamlFile, said: Mapping[str, Any]) -> None:
+        name = file.path.stem
+        if name in RESERVED or name.endswith("_columns"):
+            file.fault((), f"`raw.{name}` is a table of Sluice's own. Give the source another name.")
+
+    def _check_content(self, file: YamlFile, said: Mapping[str, Any]) -> None:
+        email = said.get("email")
+        name = getattr(email, "html", None) or (email.get("html") if isinstance(email, dict) else None)
+        if isinstance(name, str):
+            html = file.path.parent / name
+            if not html.is_file() or file.path.parent.resolve() not in html.resolve().parents:
+                file.fault(("email", "html"), f"there is no file `{name}` beside it.")
+                return
+        if not file.faults:
+            for place, message in templates.faults(file.path.parent, Content.model_validate(file.data)):
+                file.fault(place, message)
+
+
+def _yaml_below(folder: Path) -> list[Path]:
+    """YAML files in a folder, in order; not hidden ones, which are an editor's."""
+    return sorted(p for p in folder.rglob("*") if p.suffix in {".yml", ".yaml"} and p.is_file() and not p.name.startswith("."))

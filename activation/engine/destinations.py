@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, get_args
@@ -20,25 +20,28 @@ from pydantic import SecretStr, ValidationError
 import connectors
 from activation.engine.errors import UsageError
 from activation.engine.specs import NAME, Limits
-from activation.engine.yaml_file import YamlFile, did_you_mean
+from activation.engine.yaml_file import YamlFile, did_you_mean, sentences
 from connectors.base import Connector
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Destination:
     """A declared destination. Its repr names it and nothing else."""
 
     name: str
     connector_name: str
     connector: type[Connector]
-    written: Mapping[str, Any] = field(repr=False)
+    written: Mapping[str, Any]
     base_url: str | None
     limits: Limits
     file: str
     line: int
     root: Path
+
+    def __repr__(self) -> str:
+        return f"Destination({self.name})"
 
     @classmethod
     def declared(cls, file: YamlFile, name: str) -> Destination | None:
@@ -51,30 +54,41 @@ class Destination:
             file.fault((name,), f"`{name}` needs a `connector`.{did_you_mean('', set(connectors.names()))}")
             return None
         kind = entry["connector"]
-        if kind not in connectors.names():
-            file.fault((name, "connector"), f"there is no connector `{kind}`.{did_you_mean(str(kind), set(connectors.names()))}")
+        if not isinstance(kind, str) or kind not in connectors.names():
+            shown = f"`{kind}`" if isinstance(kind, str) else "like this"
+            file.fault((name, "connector"), f"there is no connector {shown}.{did_you_mean(str(kind), set(connectors.names()))}")
             return None
         connector = connectors.find(kind)
         before = len(file.faults)
-        limits = file.validate(Limits, entry.get("limits") or {}, (name, "limits"))
+        limits = file.validate(Limits, entry.get("limits", {}), (name, "limits"))
+        if "base_url" in entry and (wrong := _address_fault(entry["base_url"])):
+            file.fault((name, "base_url"), wrong)
         options = {key: value for key, value in entry.items() if key not in {"connector", "base_url", "limits"}}
         known = connector.Options.model_fields
+        plain = set()
         for key, value in options.items():
             if key not in known:
                 file.fault((name, key), f"`{key}` is not an option of {kind}.{did_you_mean(key, set(known) | {'base_url', 'limits'})}")
-            elif _is_secret(known[key].annotation) and not (isinstance(value, str) and VARIABLE.fullmatch(value) and ":-" not in value):
-                file.fault((name, key), f"`{key}` is a secret. Write it as ${{{name.upper()}_{key.upper()}}} and set that variable.")
+            elif _is_secret(known[key].annotation):
+                if not (isinstance(value, str) and (match := VARIABLE.fullmatch(value)) and match[2] is None):
+                    file.fault((name, key), f"`{key}` is a secret. Write it as ${{{name.upper()}_{key.upper()}}} and set that variable.")
+            elif not (isinstance(value, str) and VARIABLE.search(value)):
+                plain.add(key)
+        file.validate(connector.Options, {key: options[key] for key in plain}, (name,), only=plain)
         for key, info in known.items():
             if info.is_required() and key not in options and not _sandbox_value(info):
                 file.fault((name,), f"`{name}` needs `{key}`.")
-        if len(file.faults) > before:
+        if len(file.faults) > before or file.broken:
             return None
         return cls(name, kind, connector, options, entry.get("base_url"), limits, file.shown, file.line((name,)), file.path.parents[1])
 
     def address(self, environment: Mapping[str, str] | None = None) -> str:
-        """The base address with its variables resolved; the vendor's own when none was declared."""
+        """The base address with its variables resolved; the vendor's own when none was declared. Raises UsageError when it is none."""
         written = self.base_url if self.base_url is not None else self.connector.base_url
-        return str(self._resolve("base_url", written, os.environ if environment is None else environment)).rstrip("/")
+        address = str(self._resolve("base_url", written, os.environ if environment is None else environment)).rstrip("/")
+        if address and (wrong := _address_fault(address)):
+            raise UsageError(f"{self.file}:{self.line}: destination `{self.name}`: {wrong}")
+        return address
 
     def open_options(self, environment: Mapping[str, str] | None = None) -> Any:
         """The connector's options with variables resolved and validated. Raises UsageError naming what is missing, never a value."""
@@ -102,11 +116,8 @@ class Destination:
         try:
             return self.connector.Options.model_validate(values)
         except ValidationError as error:
-            problems = "; ".join(
-                f"`{'.'.join(map(str, p['loc']))}` {p['msg'][0].lower()}{p['msg'][1:]}"
-                for p in error.errors(include_url=False, include_input=False)
-            )
-            raise UsageError(f"{self.file}:{self.line}: destination `{self.name}`: {problems}.") from None
+            problems = " ".join(message for _, message in sentences(error, self.connector.Options))
+            raise UsageError(f"{self.file}:{self.line}: destination `{self.name}`: {problems}") from None
 
     def _resolve(self, key: str, value: Any, environment: Mapping[str, str]) -> Any:
         if not isinstance(value, str):
@@ -135,6 +146,23 @@ def is_loopback(address: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _address_fault(address: Any) -> str:
+    """What is wrong with a base address, as far as it can be seen where variables stand in it. The address is never in the sentence."""
+    if not isinstance(address, str) or not address.strip():
+        return "`base_url` is empty. Write an address, or remove the line to use the vendor's own."
+    shown = VARIABLE.sub("variable", address)
+    try:
+        parts = urlsplit(shown)
+        port = parts.port
+    except ValueError:
+        return "`base_url` is not an address."
+    if "@" in parts.netloc:
+        return "`base_url` holds a user name or password. Take them out; what is secret has options of its own."
+    if not VARIABLE.match(address) and not (parts.scheme and parts.hostname):
+        return "`base_url` needs its scheme and host, such as https://api.vendor.example."
+    return "" if port is None or port > 0 else "`base_url` is not an address."
 
 
 def _is_secret(annotation: Any) -> bool:

@@ -29,9 +29,48 @@ def _zone(value: str) -> str:
     return value
 
 
+CRON = (
+    (0, 59, ""),
+    (0, 23, ""),
+    (1, 31, ""),
+    (1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"),
+    (0, 7, "sun mon tue wed thu fri sat"),
+)
+
+
 def _cron(value: str) -> str:
-    if len(value.split()) != 5:
-        raise ValueError('write a cron expression of five fields, such as "0 9 * * *"')
+    fields = value.lower().split()
+    if len(fields) != 5 or not all(_cron_field(text, *rule) for text, rule in zip(fields, CRON, strict=True)):
+        raise ValueError('write a cron expression of five fields (minute, hour, day, month, weekday), such as "0 9 * * *"')
+    return value
+
+
+def _cron_field(text: str, lowest: int, highest: int, names: str) -> bool:
+    number = rf"(?:\d+{''.join(f'|{name}' for name in names.split())})"
+    for part in text.split(","):
+        if not re.fullmatch(rf"(?:\*|{number}(?:-{number})?)(?:/[1-9]\d*)?", part):
+            return False
+        if not all(lowest <= int(digits) <= highest for digits in re.findall(r"\d+", part.split("/")[0])):
+            return False
+    return True
+
+
+def _pattern(value: str) -> str:
+    if not value.strip("/. ") or value.startswith("/") or ".." in value.split("/"):
+        raise ValueError("write a pattern below the folder that is landed, such as web/*.jsonl")
+    return value
+
+
+def _encoding(value: str) -> str:
+    # Lines are found by their end byte before they are decoded.
+    try:
+        readable = b'\n,"{}'.decode(value) == '\n,"{}'
+    except (LookupError, UnicodeError):
+        readable = False
+    if not readable:
+        raise ValueError(
+            "write an encoding that Python knows and in which a line ends with the byte of a line feed, such as utf-8 or gb18030 (not UTF-16)"
+        )
     return value
 
 
@@ -39,6 +78,9 @@ Name = Annotated[str, AfterValidator(_name)]
 TimeOfDay = Annotated[str, AfterValidator(_time)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Cron = Annotated[str, AfterValidator(_cron)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Encoding = Annotated[str, AfterValidator(_encoding)]
+Text = Annotated[str, Field(min_length=1)]
 Mode = Literal["upsert", "mirror", "append"]
 MatchPolicy = Literal["upsert", "update_only", "create_only"]
 OnRemoved = Literal["nothing", "clear_fields", "remove_from_list", "archive", "delete"]
@@ -47,7 +89,7 @@ OnRemoved = Literal["nothing", "clear_fields", "remove_from_list", "archive", "d
 class Spec(BaseModel):
     """Strict: unknown keys are errors; nothing changes after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
 
 class Source(Spec):
@@ -58,13 +100,13 @@ class Source(Spec):
     """
 
     description: str = ""
-    files: str
+    files: Pattern
     format: Literal["jsonl", "csv"]
     kind: Literal["events", "records"] = "events"
-    key: list[list[str]] = Field(min_length=1)
-    version: str | None = None
-    required: list[str] = []
-    encoding: str = "utf-8"
+    key: list[Annotated[list[Text], Field(min_length=1)]] = Field(min_length=1)
+    version: Text | None = None
+    required: list[Text] = []
+    encoding: Encoding = "utf-8"
 
 
 class Limits(Spec):
@@ -91,25 +133,27 @@ class Sync(Spec):
 
     description: str = ""
     model: Name
-    object: str
-    key: str
-    match_on: str
+    object: Text
+    key: Text
+    match_on: Text
     mode: Mode = "upsert"
     match_policy: MatchPolicy = "upsert"
-    on_removed: OnRemoved = "nothing"
-    purpose: str
-    fields: dict[str, str] = Field(min_length=1)
+    on_removed: OnRemoved = Field(default="nothing", validate_default=True)
+    purpose: Text
+    fields: dict[str, Text] = Field(min_length=1)
     settings: dict[str, Any] = {}
     guards: Guards = Guards()
     schedule: Cron | None = None
 
-    @model_validator(mode="after")
-    def _mirror_says_what_removal_means(self) -> Sync:
-        if self.mode == "mirror" and self.on_removed == "nothing":
-            raise ValueError("mode mirror needs `on_removed`: say what happens over there to a row that is gone here")
-        if self.mode != "mirror" and self.on_removed != "nothing":
-            raise ValueError(f"`on_removed` acts only with mode mirror; mode {self.mode} never removes")
-        return self
+    @field_validator("on_removed")
+    @classmethod
+    def _fits_the_mode(cls, value: str, info: Any) -> str:
+        mode = info.data.get("mode")
+        if mode == "mirror" and value == "nothing":
+            raise ValueError("mode mirror needs it: say what happens over there to a row that is gone here")
+        if mode in {"upsert", "append"} and value != "nothing":
+            raise ValueError(f"acts only with mode mirror; mode {mode} never removes")
+        return value
 
 
 class Audience(Spec):
@@ -126,9 +170,9 @@ class Send(Spec):
     destination: Name
     object: str = "messages"
     audience: Audience
-    purpose: str
+    purpose: Text
     content: Name
-    fields: dict[str, str] = {}
+    fields: dict[str, Text] = {}
     quiet_hours: Literal["defer", "drop"] = "defer"
     settings: dict[str, Any] = {}
     guards: Guards = Guards()
@@ -170,6 +214,12 @@ class Content(Spec):
     sms: SmsContent | None = None
     wechat: WechatContent | None = None
 
+    @model_validator(mode="after")
+    def _says_something(self) -> Content:
+        if not (self.email or self.sms or self.wechat):
+            raise ValueError("says nothing yet: write it for `email`, `sms` or `wechat`")
+        return self
+
 
 class Purpose(Spec):
     """Why a row may leave. `consent`: only with consent; `objection`: unless withdrawn; `transactional`: owed to the person, caps do not count."""
@@ -201,7 +251,7 @@ class FrequencyCaps(Spec):
 class QuietWindow(Spec):
     """No marketing from `from` to `to` by the person's own clock; may cross midnight."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True, hide_input_in_errors=True)
     start: TimeOfDay = Field(alias="from")
     end: TimeOfDay = Field(alias="to")
 

@@ -1,0 +1,77 @@
+"""The templates of a content, looked at before anything is sent: whether each can be read, and which fields it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import TemplateSyntaxError, meta, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from activation.engine.specs import Content
+
+GIVEN = {"email": {"unsubscribe_url"}}  # what the engine itself puts in, by channel
+
+
+@dataclass(frozen=True)
+class Template:
+    """One text of a content: where it is declared, and the file it stands in when it is not the YAML itself."""
+
+    channel: str
+    place: tuple[str, ...]
+    text: str
+    file: str = ""
+
+
+def templates(folder: Path, content: Content) -> Iterator[Template]:
+    """Every template of a content. Raises UnicodeDecodeError when the page of a mail is not UTF-8."""
+    if content.email:
+        yield Template("email", ("email", "subject"), content.email.subject)
+        if content.email.text:
+            yield Template("email", ("email", "text"), content.email.text)
+        page = (folder / content.email.html).read_text(encoding="utf-8")
+        yield Template("email", ("email", "html"), page, content.email.html)
+    if content.sms:
+        for name, text in content.sms.params.items():
+            yield Template("sms", ("sms", "params", name), text)
+    if content.wechat:
+        for name, text in content.wechat.data.items():
+            yield Template("wechat", ("wechat", "data", name), text)
+        if content.wechat.url:
+            yield Template("wechat", ("wechat", "url"), content.wechat.url)
+
+
+def faults(folder: Path, content: Content) -> Iterator[tuple[tuple[str, ...], str]]:
+    """(place, sentence) for every template that cannot be read."""
+    environment = ImmutableSandboxedEnvironment()
+    try:
+        found = list(templates(folder, content))
+    except UnicodeDecodeError as error:
+        yield (
+            ("email", "html"),
+            f"{content.email.html if content.email else ''} is not UTF-8 text (byte {error.start + 1}). Save it as UTF-8.",
+        )
+        return
+    for template in found:
+        try:
+            environment.from_string(template.text)
+        except TemplateSyntaxError as error:
+            where = f"{template.file}, line {error.lineno}," if template.file else f"`{template.place[-1]}`"
+            yield template.place, f"{where} is not a template: {(error.message or '').rstrip('.')}."
+
+
+def needs(folder: Path, content: Content, channel: str) -> set[str]:
+    """The fields that a channel's templates ask for, but for those that are asked whether they are there."""
+    environment = ImmutableSandboxedEnvironment()
+    asked: set[str] = set()
+    for template in templates(folder, content):
+        if template.channel == channel:
+            tree = environment.parse(template.text)
+            optional = {
+                node.node.name
+                for node in tree.find_all((nodes.Test, nodes.Filter))
+                if node.name in {"defined", "undefined", "default", "d"} and isinstance(node.node, nodes.Name)
+            }
+            asked |= meta.find_undeclared_variables(tree) - optional
+    return asked - GIVEN.get(channel, set()) - set(content.defaults)
