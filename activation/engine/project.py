@@ -30,10 +30,9 @@ class Project:
         """
         named = given or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
         if named is not None:
-            if not (named / "dbt_models" / "dbt_project.yml").is_file():
-                raise UsageError(
-                    f"{named} is not a Sluice project: it has no dbt_models/dbt_project.yml. Make one with `sluice init {named}`."
-                )
+            for part, there in (("dbt_models/dbt_project.yml", Path.is_file), ("activation", Path.is_dir)):
+                if not there(named / part):
+                    raise UsageError(f"{named} is not a Sluice project: it has no {part}. Make one with `sluice init {named}`.")
             return cls(named.resolve())
         here = Path.cwd().resolve()
         for folder in (here, *here.parents, REPOSITORY):
@@ -44,6 +43,8 @@ class Project:
     @classmethod
     def create(cls, root: Path) -> Project:
         """A new project at `root` with the declarations and models that Sluice ships. Raises UsageError when something is there already."""
+        if root.exists() and not root.is_dir():
+            raise UsageError(f"{root} is a file. Choose an empty or new directory.")
         if root.exists() and any(path.name != ".sluice" for path in root.iterdir()):
             raise UsageError(f"{root} is not empty. Choose an empty or new directory.")
         for name in COPIED:
