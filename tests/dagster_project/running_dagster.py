@@ -25,9 +25,13 @@ mutation ($params: ExecutionParams!) {
 STATUS = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 RUNS = "query { runsOrError { ... on Runs { results { runId status pipelineName tags { key value } } } } }"
 MESSAGES = """
-query ($id: ID!) { logsForRun(runId: $id, limit: 2000) { ... on EventConnection { events { __typename
-  ... on MessageEvent { message stepKey eventType }
-  ... on ExecutionStepFailureEvent { error { message } } } } } }"""
+query ($id: ID!, $after: String) { logsForRun(runId: $id, limit: 1000, afterCursor: $after) { ... on EventConnection {
+  cursor hasMore events { __typename
+    ... on MessageEvent { message stepKey }
+    ... on ExecutionStepFailureEvent { error { message cause { message } } failureMetadata { description } } } } } }"""
+LOCATIONS = """
+query { workspaceOrError { ... on Workspace { locationEntries { loadStatus locationOrLoadError {
+  __typename ... on PythonError { message cause { message } } } } } } }"""
 ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 
 
@@ -79,15 +83,15 @@ class RunningDagster:
     def runs(self) -> list[dict[str, Any]]:
         return self.ask(RUNS)["runsOrError"]["results"]  # type: ignore[no-any-return]
 
-    def events(self, run_id: str) -> list[dict[str, Any]]:
-        return self.ask(MESSAGES, id=run_id)["logsForRun"]["events"]  # type: ignore[no-any-return]
-
     def story(self, run_id: str) -> str:
-        """The run's events as lines, for a test that fails."""
-        lines = [
-            f"{event['__typename']} {event.get('stepKey')}: {event.get('message')} {event.get('error')}" for event in self.events(run_id)
-        ]
-        return "\n".join(lines[-60:])
+        """What went wrong in a run, and its last words, for a test that fails."""
+        events: list[dict[str, Any]] = []
+        page: dict[str, Any] = {"hasMore": True, "cursor": None}
+        while page["hasMore"]:
+            page = self.ask(MESSAGES, id=run_id, after=page["cursor"])["logsForRun"]
+            events += page["events"]
+        failures = [event for event in events if "Failure" in event["__typename"]]
+        return "\n".join(map(str, [*failures, *events[-20:]]))
 
     def close(self) -> None:
         self._client.close()
@@ -136,8 +140,10 @@ def _wait_until_it_answers(dagster: RunningDagster, processes: Sequence[subproce
     while time.monotonic() < deadline:
         assert all(process.poll() is None for process in processes), [log.read_text()[-3000:] for log in logs.glob("test-*.log")]
         try:
-            dagster.ask("query { version }")
-            return
+            (location,) = dagster.ask(LOCATIONS)["workspaceOrError"]["locationEntries"]
         except httpx.TransportError:
             time.sleep(0.3)
+            continue
+        assert location["locationOrLoadError"]["__typename"] == "RepositoryLocation", location
+        return
     raise AssertionError([log.read_text()[-3000:] for log in logs.glob("test-*.log")])
