@@ -187,12 +187,12 @@ def _compare(activation: Activation) -> exp.Select:
         "when valid.copies is not null and valid.match_value is null and " + ("false" if is_send else "true") + " then 'NULL_MATCH' end"
     )
     operation = (
-        "case when valid.copies is null then 'remove' when state.key is null then 'add' "
+        "case when valid.copies is null then 'remove' when state.key is null or state.state = 'unconfirmed' then 'add' "
         f"when ({changed}) or ({code}) is not null then 'change' end"
     )
     kept = ["valid.copies is not null"]
     if not is_send and activation.sync.mode == "mirror":
-        kept.append("valid.copies is null and state.state = 'acknowledged'")
+        kept.append("valid.copies is null and state.state in ('acknowledged', 'unconfirmed')")
     message = (
         f"case when valid.key is not null then 'm_' || md5({exp.Literal.string(activation.ref + '|').sql(DIALECT)} || valid.key) end"
         if is_send

@@ -19,7 +19,7 @@ from activation.engine import gate, guards, outgoing
 from activation.engine.content import Renderer
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.deliver import Delivery, Stop
-from activation.engine.errors import GuardStop, InputsMoved
+from activation.engine.errors import GuardStop, InputsMoved, SluiceError
 from activation.engine.ledger import LEASE_SECONDS, Lease, LeaseLost, Ledger
 from activation.engine.links import Links, project_key
 from activation.engine.models import Models
@@ -245,7 +245,7 @@ def _held(ledger: Ledger, ref: str) -> Iterator[Lease]:
     def keep() -> None:
         while not over.wait(LEASE_SECONDS / 3):
             # Busy or full for the moment: it is tried again, or the lease runs out.
-            with suppress(sqlite3.Error), Ledger(ledger.path) as own:
+            with suppress(sqlite3.Error, SluiceError), Ledger(ledger.path) as own:
                 try:
                     own.renew(lease)
                 except LeaseLost:

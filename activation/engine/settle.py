@@ -87,20 +87,17 @@ def settle(
                 "now": datetime.fromisoformat(run["as_of"]).replace(tzinfo=None),
             },
         )
-        # An unanswered message is held. An unanswered record is planned again: writing it twice is writing it once.
-        holds = activation.object.message and not activation.object.idempotency_seconds
-        delete, insert = connection.extract_statements(query("settle_snapshot"))
-        connection.execute(delete, {"ref": ref, "holds": holds})
-        connection.execute(
-            insert,
-            {
-                "ref": ref,
-                "holds": holds,
-                "hash_version": HASH_VERSION,
-                "now": datetime.fromisoformat(run["as_of"]).replace(tzinfo=None),
-                "run_id": run_id,
-            },
-        )
+        parameters = {
+            "ref": ref,
+            "is_sync": activation.kind == "sync",
+            # An unanswered message is held. An unanswered record is planned again: writing it twice is writing it once.
+            "holds": activation.object.message and not activation.object.idempotency_seconds,
+            "hash_version": HASH_VERSION,
+            "now": datetime.fromisoformat(run["as_of"]).replace(tzinfo=None),
+            "run_id": run_id,
+        }
+        for statement in connection.extract_statements(query("settle_snapshot")):
+            connection.execute(statement, {name: parameters[name] for name in statement.named_parameters})
         counters = [
             operations[kind][count] for kind in ("add", "change", "remove") for count in ("planned", "attempted", "succeeded", "failed")
         ]

@@ -43,7 +43,9 @@ create table if not exists activation.sync_changelog (
 create table if not exists activation.sync_snapshot (
     ref varchar, key varchar, hash varchar, hash_version varchar, payload json, match_value varchar, profile_id varchar,
     provider_id varchar, acknowledged_at timestamp, run_id varchar,
-    state varchar  -- acknowledged; held: may have got it, not repeated; dropped: not to be sent any more
+    -- acknowledged (without a hash: a later change may have arrived); unconfirmed: a record that may be there, planned again;
+    -- held: a message that may have arrived, not repeated; dropped: not to be sent any more
+    state varchar
 );
 
 create or replace view activation.sync_rejections as

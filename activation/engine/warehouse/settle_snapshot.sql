@@ -1,19 +1,34 @@
--- What the destination acknowledged becomes the state; nothing else does.
+-- What the destination acknowledged becomes the state; of what may have arrived the state says that it is not known.
 delete from activation.sync_snapshot
 where ref = $ref and key in (
     select key from outcomes
-    where (outcome = 'sent' or (outcome = 'skipped' and reason_code = 'ALREADY_SENT') or (outcome = 'unknown' and $holds)
+    where key is not null and (
+        outcome = 'sent' or (outcome = 'skipped' and reason_code = 'ALREADY_SENT') or (outcome = 'unknown' and $holds)
         or reason_code in ('HELD', 'QUIET_HOURS_DROPPED')
+        or (outcome = 'unknown' and $is_sync and operation = 'add')
         -- What is not there any more need not be removed again.
-        or (operation = 'remove' and outcome = 'skipped' and reason_code = 'NO_MATCH')) and key is not null
+        or (operation = 'remove' and outcome = 'skipped' and reason_code = 'NO_MATCH')
+    )
 );
 
 insert into activation.sync_snapshot
 select
-    $ref, key, hash, $hash_version, payload, match_value, profile_id, provider_id, $now, $run_id,
-    case when outcome = 'withheld' then 'dropped' when outcome = 'unknown' then 'held' else 'acknowledged' end
+    $ref, key,
+    case when outcome = 'unknown' and $is_sync then null else hash end,
+    $hash_version, payload, match_value, profile_id, provider_id, $now, $run_id,
+    case
+        when outcome = 'withheld' then 'dropped'
+        when outcome = 'unknown' and $is_sync then 'unconfirmed'
+        when outcome = 'unknown' then 'held'
+        else 'acknowledged'
+    end
 from outcomes
 where operation <> 'remove' and key is not null and (
     outcome = 'sent' or (outcome = 'skipped' and reason_code = 'ALREADY_SENT') or (outcome = 'unknown' and $holds)
     or reason_code in ('HELD', 'QUIET_HOURS_DROPPED')
+    or (outcome = 'unknown' and $is_sync and operation = 'add')
 );
+
+-- A change or removal that may have arrived: no row equals this one any more, so it is planned again whatever the source says by then.
+update activation.sync_snapshot set hash = null
+where ref = $ref and $is_sync and key in (select key from outcomes where outcome = 'unknown' and operation in ('change', 'remove'));

@@ -26,6 +26,8 @@ OUTCOMES = ("sent", "rejected", "unknown", "skipped", "withheld")
 
 Row = tuple[str | None, str | None, str | None, int | None]  # key, mail address, name, visits
 State = dict[str, tuple[str, dict[str, Any]]]  # match value and payload by key
+UNCONFIRMED: Any = ("?", {})  # an addition that may have arrived
+UNCERTAIN: Any = ("?", {"acknowledged": True})  # a change or removal of something acknowledged that may have arrived
 
 row = st.tuples(
     st.sampled_from(["a", "b", "c", "d", None]),
@@ -83,8 +85,11 @@ class World:
         return fate
 
     def state(self) -> State:
-        rows = self.connection.execute("select key, match_value, payload::varchar from activation.sync_snapshot").fetchall()
-        return {key: (match, orjson.loads(payload)) for key, match, payload in rows}
+        rows = self.connection.execute("select key, match_value, payload::varchar, hash, state from activation.sync_snapshot").fetchall()
+        return {
+            key: UNCONFIRMED if state == "unconfirmed" else UNCERTAIN if hash is None else (match, orjson.loads(payload))
+            for key, match, payload, hash, state in rows
+        }
 
 
 @pytest.fixture(scope="module")
@@ -110,8 +115,8 @@ def difference(rows: list[Row], state: State) -> Counter[tuple[str, str | None]]
     """What the plan has to say: (operation, or `invalid`, and key) of each row."""
     good = usable(rows)
     expected = Counter(("invalid", key) for key, *_ in rows if key not in good)
-    expected += Counter(("add", key) for key in good if key not in state)
-    expected += Counter(("change", key) for key in good if key in state and state[key] != good[key])
+    expected += Counter(("add", key) for key in good if state.get(key, UNCONFIRMED) is UNCONFIRMED)
+    expected += Counter(("change", key) for key in good if state.get(key, UNCONFIRMED) not in (UNCONFIRMED, good[key]))
     there = {key for key, *_ in rows}
     return expected + Counter(("remove", key) for key in state if key not in there)
 
@@ -130,10 +135,13 @@ def test_whatever_happened_the_plan_is_the_difference_and_applying_it_makes_the_
         assert Counter(("invalid" if r["invalid_code"] else r["operation"], r["key"]) for r in planned) == difference(rows, model)
         fate = world.apply(plan, fates)
         for r in planned:
-            if fate.get(r["row_number"]) == "sent" and r["operation"] == "remove":
-                del model[r["key"]]
-            elif fate.get(r["row_number"]) == "sent":
-                model[r["key"]] = usable(rows)[r["key"]]
+            outcome, key = fate.get(r["row_number"]), r["key"]
+            if outcome == "sent" and r["operation"] == "remove":
+                del model[key]
+            elif outcome == "sent":
+                model[key] = usable(rows)[key]
+            elif outcome == "unknown":
+                model[key] = UNCONFIRMED if model.get(key, UNCONFIRMED) is UNCONFIRMED else UNCERTAIN
         assert world.state() == model
     # Everything was acknowledged in the end: nothing valid differs, and what is left over is what cannot be planned.
     final = history[-1][0]
