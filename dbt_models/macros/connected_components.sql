@@ -16,6 +16,9 @@ after a fixed number of rounds, so long chains come out right; a chain shrinks a
             {%- do contract_edges() -%}
             {%- set graph.edges = count_rows('component_edges') -%}
         {%- endfor -%}
+        {%- for name in ['edges', 'next_edges', 'next_map', 'parents', 'pointers', 'jumps', 'roots'] -%}
+            {%- do run_query('drop table if exists component_' ~ name) -%}
+        {%- endfor -%}
         select node as identifier_key, root as component from component_map
     {%- else -%}
         select cast(null as bigint) as identifier_key, cast(null as bigint) as component where false

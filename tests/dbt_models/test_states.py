@@ -87,6 +87,16 @@ RECORDS: list[Record] = [
     order("o-3", "2026-06-05 10:00", "cancelled", email="cancelled@mail.example"),
     form("2026-06-01 10:00", email="future@mail.example"),
     order("o-4", "2026-07-05 10:00", email="future@mail.example"),
+    # a program that fills in forms with other people's addresses
+    *(
+        form(
+            f"2026-06-01 10:00:{n:02d}",
+            anonymous="races",
+            email="bombed@mail.example",
+            consent={"granted": True, "purposes": ["newsletter"], "channels": ["email"], "wording": "I agree"},
+        )
+        for n in range(3)
+    ),
     # what the CRM says about contacts that we wrote to it, by its own ids
     *_people("forgotten", "promoted"),
     crm_change("contact.privacyDeletion", 501, "2026-06-10 10:00"),
@@ -96,7 +106,7 @@ RECORDS: list[Record] = [
         page(f"2026-06-01 10:{n:02d}", anonymous="crawls", context={"userAgent": "Mozilla/5.0 (compatible; Googlebot/2.1)"})
         for n in range(9)
     ),
-    *(page(f"2026-06-01 10:00:{n % 60:02d}", anonymous="races") for n in range(40)),
+    *(page(f"2026-06-01 10:00:{n % 60:02d}", anonymous="races") for n in range(80)),
 ]
 SENT = [
     # message, provider's id, person by address, ref, channel, purpose
@@ -161,6 +171,7 @@ def _consent(house: House, identifier: str, channel: str, purpose: str) -> str |
         ("ticked@mail.example", "sms", "promotion", "granted"),
         ("ticked@mail.example", "wechat", "promotion", None),
         ("unticked@mail.example", "email", "newsletter", "granted"),
+        ("bombed@mail.example", "email", "newsletter", None),
         ("oneclick@mail.example", "email", "newsletter", "withdrawn"),
         ("oneclick@mail.example", "email", "promotion", "granted"),
         ("global@mail.example", "email", "newsletter", "withdrawn"),
@@ -273,7 +284,7 @@ def test_crawlers_and_whoever_is_faster_than_a_person_are_no_profiles(house: Hou
     assert house.profile("races") not in profiles
     assert house.rows("select is_bot, count(*) from marts.fct_events where source = 'web' group by 1 order by 1") == [
         (False, 1),
-        (True, 49),
+        (True, 89),
     ]
 
 

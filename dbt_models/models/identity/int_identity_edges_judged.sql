@@ -24,6 +24,10 @@ shared as (
     group by identifier_key
 ),
 
+machines as (
+    select * from {{ ref('int_machine_devices') }}
+),
+
 crowded as (
     select * from over_limit
     -- only its ties to this one type are not to be trusted
@@ -34,12 +38,16 @@ select
     edges.*,
     coalesce(
         'blocked value: ' || edges.blocked_reason,
+        -- a program gives other people's addresses
+        case when machines.device_key is not null then 'seen on a machine: ' || machines.reason end,
         case when rules.counts_partners then coalesce(
             left_shared.reason, right_shared.reason, left_crowded.reason, right_crowded.reason
         ) end
     ) as dropped_reason
 from edges
 join rules using (rule)
+-- a device is the weaker of any two and so stands on the right
+left join machines on edges.right_key = machines.device_key
 left join shared as left_shared on edges.left_key = left_shared.identifier_key
 left join shared as right_shared on edges.right_key = right_shared.identifier_key
 left join crowded as left_crowded

@@ -25,7 +25,8 @@ people as (
         min(identifiers.first_seen_at) as first_seen_at,
         max(identifiers.last_seen_at) as last_seen_at,
         count(*) as identifiers,
-        min_by(identifiers.source, (identifiers.source = 'consent', identifiers.first_seen_at, identifiers.source)) as origin_system,
+        -- the CRM is one system, in however many ways it speaks
+        split_part(min_by(identifiers.source, (identifiers.source = 'consent', identifiers.first_seen_at, identifiers.source)), '_', 1) as origin_system,
         count(*) = count(machines.device_key) as is_machine
     from identifiers
     left join machines on identifiers.identifier_key = machines.device_key

@@ -13,7 +13,8 @@ select
     snapshot.snapshot_id as evidence,
     snapshot.acknowledged_at as observed_at,
     {{ identifier_columns(crm_contact_id='snapshot.provider_id', email=email_address('snapshot.match_value')) }},
-    snapshot.run_id as _batch_id,
+    -- a run that is resumed acknowledges more under the same id
+    snapshot.run_id || '@' || snapshot.acknowledged_at as _batch_id,
     snapshot.acknowledged_at as _landed_at
 from snapshot
 join runs using (run_id)

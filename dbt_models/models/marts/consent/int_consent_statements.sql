@@ -1,5 +1,11 @@
 -- what people said, each in its own place, before 'all' is written out
-with identified as (
+with machines as (
+    select identifiers.identifier as anonymous_id
+    from {{ ref('int_machine_devices') }} as machines
+    join {{ ref('int_identifiers') }} as identifiers on machines.device_key = identifiers.identifier_key
+),
+
+identified as (
     select
         'consent' as source, 'consent:' || consent_id as evidence, identifier_type, identifier,
         channel, purpose, status, double_opt_in, wording, occurred_at
@@ -14,7 +20,10 @@ with identified as (
     from {{ ref('stg_forms__submissions') }} as submissions
     join {{ ref('consent_channels') }} as channels on submissions.consent_channels like '%"' || channels.channel || '"%'
     join {{ ref('consent_purposes') }} as purposes on submissions.consent_purposes like '%"' || purposes.purpose || '"%'
-    where submissions.consent_granted
+    where
+        submissions.consent_granted
+        -- a program that fills in forms agrees to nothing for anybody
+        and coalesce(submissions.anonymous_id, '') not in (select anonymous_id from machines)
     union all
     select
         'crm', 'crm:' || contact_id, 'crm_contact_id', contact_id,

@@ -1,0 +1,63 @@
+with events as (
+    select * from {{ ref('fct_events') }}
+    where profile_id is not null and not is_bot
+),
+
+rules as (
+    select * from {{ ref('channel_rules') }}
+),
+
+-- only what carries a sign of where somebody came from can be an arrival
+signs as (
+    select
+        *,
+        case when source in ('web', 'forms') then 'web' else source end as feed,
+        lower(coalesce(utm_source, '')) as source_name,
+        lower(coalesce(utm_medium, '')) as medium,
+        -- coming from a page of one's own site is no arrival
+        coalesce(nullif({{ url_host('referrer') }}, coalesce({{ url_host('page_url') }}, '')), '') as outside_host
+    from events
+    where
+        utm_source is not null
+        or utm_medium is not null
+        or referrer is not null
+        or source in (select feed from rules where feed <> 'web')
+),
+
+ways as (
+    select distinct feed, event_name, source_name, medium, outside_host from signs
+),
+
+grouped as (
+    select
+        ways.feed,
+        ways.event_name,
+        ways.source_name,
+        ways.medium,
+        ways.outside_host,
+        min_by(rules.channel, rules.priority) as channel
+    from ways
+    join rules
+        on rules.feed = ways.feed
+        and regexp_matches(ways.event_name, rules.event_pattern)
+        and regexp_matches(ways.source_name, rules.source_pattern)
+        and regexp_matches(ways.medium, rules.medium_pattern)
+        and regexp_matches(ways.outside_host, rules.referrer_pattern)
+    group by ways.feed, ways.event_name, ways.source_name, ways.medium, ways.outside_host
+)
+
+select
+    signs.event_id,
+    signs.profile_id,
+    -- Olist states the origin of a lead itself
+    case when signs.event_name = 'Lead Submitted' then coalesce(signs.object_name, 'unknown') else grouped.channel end as channel,
+    signs.occurred_at,
+    signs.utm_source,
+    signs.utm_medium,
+    signs.utm_campaign,
+    signs.utm_term,
+    signs.utm_content,
+    nullif(signs.outside_host, '') as referrer_host,
+    signs.page_url
+from signs
+join grouped using (feed, event_name, source_name, medium, outside_host)
