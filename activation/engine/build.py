@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from activation.engine.declarations import Declarations
-from activation.engine.errors import SluiceError
+from activation.engine.errors import SluiceError, UsageError
 from activation.engine.landing import prepare
 from activation.engine.project import Project
 from activation.engine.warehouse import opened
+from connectors.base import impersonal
 
 Progress = Callable[[int, int, str], None]
 PASSED = {"success", "pass", "warn"}
@@ -80,7 +81,10 @@ def build(
     full_refresh: bool = False,
     progress: Progress | None = None,
 ) -> BuildReport:
-    """Seeds, models and tests, in order. Raises BuildFailed when dbt cannot start; failing models and tests are in the report."""
+    """Seeds, models and tests, in order. Failing models and tests are in the report.
+
+    Raises BuildFailed when dbt cannot build at all, UsageError when `select` selects nothing.
+    """
     prepare_warehouse(project, declarations)
     results = project.target / "run_results.json"
     results.unlink(missing_ok=True)
@@ -90,27 +94,34 @@ def build(
         "dbt.cli.main",
         "--log-format",
         "json",
-        "--quiet" if progress is None else "--no-quiet",
+        "--no-quiet",
         "--no-use-colors",
     ]
-    process = subprocess.Popen(
+    errors = []
+    nothing_selected = False
+    with subprocess.Popen(
         [*command, *arguments(project, "build", as_of, select, full_refresh)],
         env=environment(project),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         cwd=project.root,
-    )
-    assert process.stdout is not None
-    errors = []
-    for line in process.stdout:
-        event = _event(line)
-        if event.get("info", {}).get("level") == "error":
-            errors.append(event["info"]["msg"].strip())
-        data = event.get("data", {})
-        if progress and event.get("info", {}).get("name") in {"LogModelResult", "LogTestResult", "LogSeedResult", "LogSnapshotResult"}:
-            progress(int(data.get("index", 0)), int(data.get("total", 0)), str(data.get("node_info", {}).get("node_name", "")))
-    process.wait()
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            event = _event(line)
+            name, data = event.get("info", {}).get("name"), event.get("data", {})
+            if event.get("info", {}).get("level") == "error":
+                errors.append(event["info"]["msg"].strip())
+            nothing_selected = nothing_selected or name == "NothingToDo"
+            if progress and name in {"LogModelResult", "LogTestResult", "LogSeedResult", "LogSnapshotResult"}:
+                total = data.get("total") or data.get("num_models") or 0  # dbt calls it otherwise for tests
+                progress(int(data.get("index", 0)), int(total), str(data.get("node_info", {}).get("node_name", "")))
+    if nothing_selected and select:
+        raise UsageError(
+            f"Nothing is selected by `{' '.join(select)}`. Select models as dbt does: a name, +name with what it needs, name+ with what needs it."
+        )
     if not results.is_file():
         raise BuildFailed("dbt could not build the models.\n" + "\n".join(errors[:5] or [f"See {project.relative(project.logs)}/dbt.log."]))
     return _report(json.loads(results.read_text(encoding="utf-8")))
@@ -136,6 +147,7 @@ def _report(results: Mapping[str, Any]) -> BuildReport:
         elif result["status"] == "warn":
             report.warnings += 1
         elif result["status"] not in PASSED:
-            message = " ".join(str(result.get("message") or result["status"]).split())
-            report.failures.append(f"{kind.replace('_', ' ')} {name}: {message[:400]}")
+            # A failed cast or a constraint quotes the value it failed on.
+            message = impersonal(str(result.get("message") or result["status"]), limit=400)
+            report.failures.append(f"{kind.replace('_', ' ')} {name}: {message}")
     return report

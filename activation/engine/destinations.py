@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import SecretStr, ValidationError
 
 import connectors
@@ -98,6 +99,12 @@ class Destination:
         for key, info in self.connector.Options.model_fields.items():
             written = self.written.get(key)
             substitute = _sandbox_value(info) if local else None
+            if written is None and info.is_required() and substitute is None and _is_secret(info.annotation):
+                variable = f"{self.name}_{key}".upper()
+                raise UsageError(
+                    f"{self.file}:{self.line}: destination `{self.name}` is not on this machine, so it needs `{key}`. "
+                    f"Write `{key}: ${{{variable}}}` and set that variable."
+                )
             if written is None:
                 if substitute is not None:
                     values[key] = substitute
@@ -156,7 +163,10 @@ def _address_fault(address: Any) -> str:
     try:
         parts = urlsplit(shown)
         port = parts.port
-    except ValueError:
+        httpx.URL(shown)
+    except (ValueError, httpx.InvalidURL):
+        return "`base_url` is not an address."
+    if any(character.isspace() for character in shown):
         return "`base_url` is not an address."
     if "@" in parts.netloc:
         return "`base_url` holds a user name or password. Take them out; what is secret has options of its own."

@@ -4,6 +4,8 @@ SluiceError            a sentence: what is wrong, where, what to do
 ├── UsageError         wrong use: a name, a file, an option
 ├── DeclarationErrors  everything wrong in the YAML files, all at once
 ├── WarehouseBusy      another process holds the warehouse
+├── WarehouseBroken    the warehouse file cannot be read or written
+├── LedgerBroken       the ledger file cannot be read or written
 ├── Held               another process runs this sync
 ├── InputsMoved        the plan that was approved is no longer the plan
 ├── PlanRefused        the source cannot be planned (a column vanished, a model is missing)
@@ -50,6 +52,14 @@ class DeclarationErrors(UsageError):
 
 class WarehouseBusy(SluiceError):
     """Another process holds the warehouse file for longer than we were ready to wait."""
+
+
+class WarehouseBroken(SluiceError):
+    """The warehouse file is no warehouse, is damaged, or cannot be written (a full disk, no permission)."""
+
+
+class LedgerBroken(SluiceError):
+    """The ledger file is no ledger, is damaged, or cannot be written."""
 
 
 class Held(SluiceError):

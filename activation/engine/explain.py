@@ -58,17 +58,18 @@ def explain(project: Project, identifier: str, declarations: Declarations) -> Ex
             )
         profile = _rows(connection, models, "dim_profiles", profile_id)
         found = Explained(identifier, profile_id, profile[0] if profile else {"profile_id": profile_id})
-        known = set(models.names())
+        built = models.built(connection)
         for section, (model, columns) in SECTIONS.items():
             if section == "why they are one person":
-                found.sections[section] = _joins(connection, models, profile_id)
-            elif model in known:
+                found.sections[section] = _joins(connection, models, built, profile_id)
+            elif model in built:
                 found.sections[section] = _rows(connection, models, model, profile_id, columns)
-        found.sections["segments"] = _segments(connection, models, profile_id)
+        found.sections["segments"] = _segments(connection, models, built, profile_id)
         found.sections["sent and withheld"] = _history(connection, profile_id)
-        if "fct_message_events" in known:
+        if "fct_message_events" in built:
             columns = ("occurred_at", "channel", "event_type", "message_id", "is_bot")
-            found.sections["receipts"] = _rows(connection, models, "fct_message_events", profile_id, columns)[:LONGEST]
+            receipts = _rows(connection, models, "fct_message_events", profile_id, columns)
+            found.sections["receipts"] = sorted(receipts, key=lambda row: str(row.get("occurred_at")), reverse=True)[:LONGEST]
     with Ledger(project.ledger) as ledger:
         pending = ledger.rows(
             "select m.ref, m.message_id, m.state, m.as_of from messages m join runs r using (run_id) where m.profile_id = ? and r.status <> 'settled'",
@@ -79,6 +80,8 @@ def explain(project: Project, identifier: str, declarations: Declarations) -> Ex
 
 
 def _profile(connection: duckdb.DuckDBPyConnection, models: Models, identifier: str) -> str | None:
+    for name in ("bridge_profile_identifiers", "dim_profiles"):
+        models.columns(connection, name)  # raises when it has not been built
     bridge = models.relation("bridge_profile_identifiers").sql
     forms = [identifier, identifier.lower(), "".join(c for c in identifier if c not in " -()")]
     forms.append(f"+86{forms[2]}" if forms[2].isdigit() and len(forms[2]) == 11 else forms[2])
@@ -100,16 +103,18 @@ def _fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[Any
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, models: Models, model: str, profile_id: str, wanted: tuple[str, ...] = ()) -> Rows:
-    """The person's rows of a model: the wanted columns that it has, or all."""
+    """The person's rows of a model: the wanted columns that it has, or all. A model that is not about people has none."""
     there = models.columns(connection, model)
+    if "profile_id" not in there:
+        return []
     columns = [column for column in wanted if column in there] or list(there)
     query = select(*(exp.column(column, quoted=True) for column in columns)).from_(models.relation(model).expression())
     return _fetch(connection, query.where(exp.column("profile_id").eq(exp.Placeholder())).sql(DIALECT), [profile_id])
 
 
-def _joins(connection: duckdb.DuckDBPyConnection, models: Models, profile_id: str) -> Rows:
+def _joins(connection: duckdb.DuckDBPyConnection, models: Models, built: set[str], profile_id: str) -> Rows:
     """Every pair of identifiers that was seen together, with where; and the pairs that were not believed, with why."""
-    if not {"int_identity_edges", "int_identity_dropped_edges", "int_identifiers"} <= set(models.names()):
+    if not {"int_identity_edges", "int_identity_dropped_edges", "int_identifiers"} <= built:
         return []
     edges, dropped, identifiers, bridge = (
         models.relation(name).sql
@@ -141,10 +146,10 @@ def _joins(connection: duckdb.DuckDBPyConnection, models: Models, profile_id: st
     )
 
 
-def _segments(connection: duckdb.DuckDBPyConnection, models: Models, profile_id: str) -> Rows:
+def _segments(connection: duckdb.DuckDBPyConnection, models: Models, built: set[str], profile_id: str) -> Rows:
     """Every segment with whether the person is in it, and the segment's own reason."""
     result: Rows = []
-    for name in models.names():
+    for name in sorted(built):
         if name.startswith("segment_"):
             rows = _rows(connection, models, name, profile_id)
             reason = (rows[0].get("reason") if rows else None) or models.description(name).split(". ")[0]

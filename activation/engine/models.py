@@ -71,6 +71,11 @@ class Models:
             raise PlanRefused(f"Model `{name}` is not in the warehouse. Run `sluice build`.")
         return dict(found)
 
+    def built(self, connection: duckdb.DuckDBPyConnection) -> set[str]:
+        """Names of the models that are in the warehouse. After a build that failed, some are not."""
+        there = set(connection.execute("select table_schema, table_name from information_schema.tables").fetchall())
+        return {name for name, node in self._nodes.items() if (node["schema"], node["alias"] or name) in there}
+
 
 def rows_of(project: Project, models: Models, name: str, limit: int) -> list[dict[str, Any]]:
     """The first rows of a built model. Raises PlanRefused when dbt does not know it or has not built it."""
@@ -81,5 +86,8 @@ def rows_of(project: Project, models: Models, name: str, limit: int) -> list[dic
 
 
 def _nodes(manifest: Path) -> dict[str, Any]:
-    nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"]
-    return {node["name"]: node for node in nodes.values() if node["resource_type"] in {"model", "seed"}}
+    try:
+        nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"]
+        return {node["name"]: node for node in nodes.values() if node["resource_type"] in {"model", "seed"}}
+    except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, AttributeError):
+        raise PlanRefused(f"{manifest.name}, which dbt writes, is damaged. Run `sluice build`, which writes it anew.") from None

@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from activation.engine.errors import Held, SluiceError
+from activation.engine.errors import Held, LedgerBroken, SluiceError
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 VERSION = 1
@@ -67,16 +67,28 @@ class Ledger:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         new = not path.exists()
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
-        if new:
-            os.chmod(path, 0o600)
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
+            if new:
+                os.chmod(path, 0o600)
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            if hasattr(self, "_db"):
+                self._db.close()
+            raise LedgerBroken(
+                f"{path.name} cannot be used as the ledger: {error}. It knows which messages have left: put it back from a copy. "
+                "If there is none, move it away; then only what is in the warehouse is known."
+            ) from None
+
+    def _prepare(self) -> None:
         self._db.row_factory = sqlite3.Row
         self._db.execute("pragma journal_mode = wal")
         self._db.execute("pragma synchronous = full")
         version = self._db.execute("pragma user_version").fetchone()[0]
         if version > VERSION:
+            self._db.close()
             raise SluiceError(
-                f"{path.name} was written by a newer Sluice (ledger version {version}, this one knows {VERSION}). Upgrade Sluice."
+                f"{self.path.name} was written by a newer Sluice (ledger version {version}, this one knows {VERSION}). Upgrade Sluice."
             )
         self._db.executescript(SCHEMA.read_text(encoding="utf-8"))
         self._db.execute(f"pragma user_version = {VERSION}")

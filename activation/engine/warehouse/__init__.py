@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from activation.engine.errors import WarehouseBusy
+from activation.engine.errors import WarehouseBroken, WarehouseBusy
 from activation.engine.project import Project
 
 ROOM = Path(__file__).parent
@@ -32,18 +32,29 @@ def opened(project: Project, wait: float = 300.0, read_only: bool = False) -> It
     """A connection to the project's warehouse in UTC, closed at the end.
 
     DuckDB lets one process write and shuts all others out meanwhile, so this waits up to `wait` seconds for its turn; then it
-    raises WarehouseBusy. A new warehouse gets its schemas and tables first.
+    raises WarehouseBusy. A new warehouse gets its schemas and tables first. Raises WarehouseBroken when the file, or the disk, fails.
     """
-    if not project.warehouse.exists():
-        read_only = False
-    connection = _connect(project, wait, read_only)
+    connection = None
     try:
+        connection = _connect(project, wait, read_only and project.warehouse.exists())
+        if read_only and not _is_made(connection):
+            connection.close()
+            connection = _connect(project, wait, read_only=False)
+            read_only = False
         connection.execute("set TimeZone = 'UTC'")
         if not read_only:
             connection.execute(query("schema"))
         yield connection
+    except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.FatalException) as error:
+        raise WarehouseBroken(_in_words(project, error)) from error
     finally:
-        connection.close()
+        if connection is not None:
+            connection.close()
+
+
+def _is_made(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the file has Sluice's tables. One that somebody else made (dbt, a BI tool) has none yet."""
+    return connection.execute("select 1 from duckdb_tables() where schema_name = 'activation' limit 1").fetchone() is not None
 
 
 def _connect(project: Project, wait: float, read_only: bool) -> duckdb.DuckDBPyConnection:
@@ -52,7 +63,7 @@ def _connect(project: Project, wait: float, read_only: bool) -> duckdb.DuckDBPyC
         try:
             return duckdb.connect(str(project.warehouse), read_only=read_only)
         except duckdb.IOException as error:
-            if "lock" not in str(error).lower():
+            if "Could not set lock" not in str(error):
                 raise
             if time.monotonic() > deadline:
                 raise WarehouseBusy(
@@ -60,6 +71,15 @@ def _connect(project: Project, wait: float, read_only: bool) -> duckdb.DuckDBPyC
                     "Wait for its build or sync to end, or close the tool that has the file open."
                 ) from None
             time.sleep(random.uniform(0.02, 0.1))
+
+
+def _in_words(project: Project, error: duckdb.Error) -> str:
+    shown, said = project.relative(project.warehouse), str(error).splitlines()[0].removeprefix("IO Error: ")
+    if "not a valid DuckDB database file" in said:
+        return f"{shown} is not a DuckDB file. Move it away, then land and build again."
+    if "Corrupt database" in said or "Could not read enough bytes" in said:
+        return f"{shown} is damaged ({said}). Put it back from a copy, or move it away, then land and build again."
+    return f"The warehouse failed: {said}"
 
 
 @contextmanager

@@ -57,6 +57,17 @@ def test_a_missing_variable_is_named_with_its_destination_and_what_to_do(tmp_pat
         declared(tmp_path, HUBSPOT % "https://${HOST}")["crm"].open_options({})
 
 
+def test_a_secret_that_only_the_sandbox_knows_is_asked_for_elsewhere(tmp_path: Path) -> None:
+    crm = declared(tmp_path, "crm: {connector: hubspot, base_url: '${URL:-http://127.0.0.1:1}'}")["crm"]
+    assert crm.open_options({}).token
+    with pytest.raises(UsageError) as refusal:
+        crm.open_options({"URL": "https://api.hubapi.com"})
+    assert str(refusal.value) == (
+        "activation/destinations.yml:1: destination `crm` is not on this machine, so it needs `token`. "
+        "Write `token: ${CRM_TOKEN}` and set that variable."
+    )
+
+
 def test_on_this_machine_the_sandbox_knows_its_own_secrets(tmp_path: Path) -> None:
     crm = declared(tmp_path, HUBSPOT % "http://127.0.0.1:4010")["crm"]
     sandbox = crm.open_options({}).token.get_secret_value()

@@ -1,0 +1,125 @@
+"""Models are built by dbt in a process of its own; what went wrong comes back as sentences without personal data."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from activation.engine.build import BuildFailed, BuildReport, build, environment
+from activation.engine.declarations import Declarations
+from activation.engine.errors import UsageError
+from activation.engine.models import Models
+from activation.engine.project import Project
+
+FILES = {
+    "dbt_project.yml": "name: tiny\nprofile: tiny\nmodel-paths: [models]\nseed-paths: [seeds]\nmodels: {tiny: {+materialized: table}}\n",
+    "profiles.yml": "tiny: {target: t, outputs: {t: {type: duckdb, path: \"{{ env_var('SLUICE_WAREHOUSE') }}\"}}}\n",
+    "seeds/cities.csv": "city,country\nBonn,DE\n",
+    "models/raw.yml": "sources: [{name: raw, schema: raw, tables: [{name: people}]}]\n",
+    "models/people.sql": "select payload->>'id' as id, payload->>'city' as city, '{{ var(\"as_of\", \"never\") }}' as as_of "
+    "from {{ source('raw', 'people') }}\n",
+    "models/places.sql": "select p.id, c.country from {{ ref('people') }} p left join {{ ref('cities') }} c using (city)\n",
+    "models/people.yml": """
+models:
+  - name: people
+    description: One row per person.
+    columns:
+      - {name: id, data_tests: [not_null], config: {meta: {pii: true}}}
+unit_tests:
+  - name: a_person_without_a_city_stays
+    model: places
+    given: [{input: ref('people'), rows: [{id: 1, city: null}]}, {input: ref('cities'), rows: []}]
+    expect: {rows: [{id: 1, country: null}]}
+""",
+}
+
+
+class Tiny:
+    def __init__(self, root: Path) -> None:
+        self.project = Project(root.resolve())
+        self.report = BuildReport()
+        self.told: list[tuple[int, int, str]] = []
+        for name, text in FILES.items():
+            self.write(name, text)
+        source = self.project.declarations / "sources" / "people.yml"
+        source.parent.mkdir(parents=True)
+        source.write_text("files: people/*.csv\nformat: csv\nkey: [[id]]\n")
+
+    def write(self, name: str, text: str) -> None:
+        path = self.project.models / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    @property
+    def declarations(self) -> Declarations:
+        return Declarations.load(self.project)
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        with duckdb.connect(str(self.project.warehouse)) as connection:
+            return connection.execute(sql).fetchall()
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    """Built once."""
+    tiny = Tiny(tmp_path_factory.mktemp("tiny"))
+    tiny.report = build(tiny.project, tiny.declarations, progress=lambda done, total, name: tiny.told.append((done, total, name)))
+    return tiny
+
+
+def test_models_seeds_and_tests_are_counted_and_progress_is_told(tiny: Tiny) -> None:
+    report = tiny.report
+    assert (report.models, report.seeds, report.tests, report.unit_tests, report.ok) == (2, 1, 1, 1, True)
+    assert {name for _, _, name in tiny.told} >= {"cities", "people", "places"}
+    assert all(0 < done <= total for done, total, _ in tiny.told)
+    # Landing had not run: the source's table was made, empty, so that the models compile.
+    assert tiny.rows("select count(*) from information_schema.tables where table_schema = 'raw' and table_name = 'people'") == [(1,)]
+
+
+def test_what_fails_is_told_without_the_values_that_made_it_fail(tiny: Tiny) -> None:
+    tiny.rows('insert into raw.people (_event_id, payload) values (\'1\', \'{"id": "jane.doe@mail.example", "city": "+49 151 2345678"}\')')
+    tiny.write("models/numbers.sql", "select cast(id as integer) as n, cast(city as date) as day from {{ ref('people') }}\n")
+    tiny.write("models/after.sql", "select * from {{ ref('numbers') }}\n")
+    report = build(tiny.project, tiny.declarations, datetime(2026, 10, 31, 2, tzinfo=UTC), select=["people+"])
+    for name in ("numbers", "after"):
+        (tiny.project.models / "models" / f"{name}.sql").unlink()
+    assert (report.ok, report.skipped, len(report.failures)) == (False, 1, 1)
+    assert report.failures[0].startswith("model numbers: ")
+    assert "jane" not in report.failures[0]
+    assert "2345678" not in report.failures[0]
+    assert tiny.rows("select as_of from people") == [("2026-10-31T02:00:00",)]
+
+
+def test_a_selection_of_nothing_is_wrong_use(tiny: Tiny) -> None:
+    with pytest.raises(UsageError, match=r"Nothing is selected by `segment_nobody`\. Select models as dbt does"):
+        build(tiny.project, tiny.declarations, select=["segment_nobody"])
+
+
+def test_models_that_dbt_cannot_read_are_told_with_dbts_words(tiny: Tiny) -> None:
+    tiny.write("models/broken.sql", "select * from {{ ref('nowhere') }}\n")
+    try:
+        with pytest.raises(BuildFailed, match=r"dbt could not build the models\.") as failure:
+            build(tiny.project, tiny.declarations)
+    finally:
+        (tiny.project.models / "models" / "broken.sql").unlink()
+    assert "nowhere" in str(failure.value)
+
+
+def test_what_dbt_knows_is_read_from_its_manifest(tiny: Tiny) -> None:
+    models = Models(tiny.project)
+    assert {"cities", "people", "places"} <= set(models.names())
+    assert models.pii("people") == {"id"}
+    assert models.description("people") == "One row per person."
+    assert models.relation("people").sql == '"main"."people"'
+
+
+def test_dbt_is_told_to_send_nothing_anywhere(tiny: Tiny) -> None:
+    found = environment(tiny.project, {"PATH": "/bin"})
+    assert found["DBT_SEND_ANONYMOUS_USAGE_STATS"] == "false"
+    assert found["SLUICE_WAREHOUSE"] == str(tiny.project.warehouse)
+    assert found["PATH"] == "/bin"
+    assert json.loads((tiny.project.target / "manifest.json").read_text())["metadata"]["send_anonymous_usage_stats"] is False
