@@ -42,7 +42,7 @@ lock: .venv/installed-dev ## Pin the dependencies anew (names, versions and hash
 	@$(BIN)/uv pip compile pyproject.toml --extra build --extra dev $(LOCK) -o requirements-dev.txt
 	@$(BIN)/uv pip compile pyproject.toml --extra build $(LOCK) -c requirements-dev.txt -o requirements.txt
 
-LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-strip-extras --quiet
+LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-strip-extras --quiet
 
 clean: ## Take away the environment and all state of this project
 	@rm -rf .venv .sluice dbt_models/target dbt_models/logs
