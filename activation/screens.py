@@ -192,15 +192,18 @@ def built(report: BuildReport, json: bool) -> None:
     if json:
         return as_json(report)
     tests = report.tests + report.unit_tests
-    say(
-        f"Built {report.models} models and {report.seeds} seeds; {tests} tests ({report.unit_tests} of them unit tests) in {report.seconds:.0f} s."
-    )
+    tested = f"; {tests} tests ({report.unit_tests} of them unit tests)" if tests else ""
+    say(f"Built {report.models} models and {report.seeds} seeds{tested} in {report.seconds:.0f} s.")
     for failure in report.failures:
         say(f"failed: {failure}")
     if report.skipped:
         say(f"{report.skipped} were skipped, because something before them failed.")
     elif report.ok:
-        say("Everything passed." if not report.warnings else f"Everything passed, with {report.warnings} warnings.")
+        say(
+            ("Everything passed." if tests else "Everything was built.")
+            if not report.warnings
+            else f"Everything passed, with {report.warnings} warnings."
+        )
     return None
 
 

@@ -41,7 +41,7 @@ def run_demo(project: Project, people: int, days: int) -> int:
             headline(f"Round {round_number}: {'the first ' + str(days) + ' days' if round_number == 1 else 'one day later'}")
             write_sample(people, last_day, SEED, folder, START, first_day)
             land_files(project, declarations, [folder], now)
-            build_models(project, declarations, now)
+            build_models(project, declarations, now, tests=round_number == 1)  # the same models, tested a moment ago
             if round_number == 1:
                 show_people(project)
             else:

@@ -33,10 +33,10 @@ def land_files(project: Project, declarations: Declarations, paths: list[Path], 
     screens.table("Landed in the warehouse, as it came", ("source", "rows", "already there", "quarantined"), rows, right=(1, 2, 3))
 
 
-def build_models(project: Project, declarations: Declarations, now: datetime) -> None:
-    """Build and test the models. Raises SluiceError when something fails."""
+def build_models(project: Project, declarations: Declarations, now: datetime, tests: bool = True) -> None:
+    """Build the models, and test them. Raises SluiceError when something fails."""
     with screens.progress_bar("models and tests") as bar:
-        report = build(project, declarations, now, progress=bar)
+        report = build(project, declarations, now, tests=tests, progress=bar)
     screens.built(report, False)
     if not report.ok:
         raise SluiceError("The models did not build; the demo ends here.")

@@ -44,6 +44,9 @@ class BuildReport:
         return not self.failures and not self.skipped
 
 
+WITHOUT_TESTS = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
+
+
 def environment(project: Project, base: Mapping[str, str] | None = None) -> dict[str, str]:
     """The variables dbt's profile reads, with nothing sent anywhere."""
     return {
@@ -79,6 +82,7 @@ def build(
     as_of: datetime | None = None,
     select: Sequence[str] = (),
     full_refresh: bool = False,
+    tests: bool = True,
     progress: Progress | None = None,
 ) -> BuildReport:
     """Seeds, models and tests, in order. Failing models and tests are in the report.
@@ -100,7 +104,7 @@ def build(
     errors = []
     nothing_selected = False
     with subprocess.Popen(
-        [*command, *arguments(project, "build", as_of, select, full_refresh)],
+        [*command, *arguments(project, "build", as_of, select, full_refresh), *([] if tests else WITHOUT_TESTS)],
         env=environment(project),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
