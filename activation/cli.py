@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import sys
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,9 +64,9 @@ def options(
     if as_of:
         try:
             moment = datetime.fromisoformat(as_of)
-        except ValueError:
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        except (ValueError, OverflowError):
             raise UsageError(f"--as-of {as_of!r} is not a moment. Write it like 2026-10-31T10:00:00+08:00.") from None
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     context.obj = Session(project, moment)
 
 
@@ -89,7 +92,8 @@ def sample(
 
     try:
         begin = date.fromisoformat(start)
-    except ValueError:
+        begin + timedelta(days=days)
+    except (ValueError, OverflowError):
         raise UsageError(f"--start {start!r} is not a date. Write it like 2026-10-01.") from None
     if first_day >= days:
         raise UsageError(f"--first-day {first_day} lies after the last of {days} days (0 to {days - 1}).")
@@ -193,11 +197,15 @@ def retry(
     from activation.engine.history import failed_keys, release
 
     session: Session = context.obj
+    activation = session.declarations().find(ref)
     if release_held is not None:
-        release(session.project, session.declarations().find(ref), release_held)
+        release(session.project, activation, release_held)
     keys = [release_held] if release_held is not None else failed_keys(session.project, ref)
     if not keys:
-        screens.say(f"Nothing of {ref} failed in its last run.")
+        if json:
+            screens.ran([], json)
+        else:
+            screens.say(f"Nothing of {ref} failed in its last run.")
         return
     _run(session, [ref], None, None, keys, json)
 
@@ -213,13 +221,20 @@ def _run(session: Session, refs: list[str], plan_hash: str | None, override: str
         raise UsageError("--plan goes with one sync or send.")
     for activation in activations:
         _refuse_replay(session, activation)
-    results = []
+    results, refused = [], []
     with screens.delivery_progress() as progress:
         runner = Runner(session.project, declarations, session.now, progress=progress)
         for activation in activations:
-            results.append(runner.run(activation, plan_hash, Override(getpass.getuser(), override) if override else None, only_keys))
+            try:
+                results.append(runner.run(activation, plan_hash, Override(getpass.getuser(), override) if override else None, only_keys))
+            except SluiceError as error:
+                refused.append(error)  # the others do not depend on it
+            if runner.stop.asked:
+                break
     screens.ran(results, json)
-    raise typer.Exit(1 if any(result.failed for result in results) else 0)
+    for refusal in refused:
+        screens.fail(refusal)
+    raise typer.Exit(max([int(any(result.failed for result in results)), *(refusal.exit_code for refusal in refused)]))
 
 
 def _refuse_replay(session: Session, activation: Activation) -> None:
@@ -313,7 +328,7 @@ def doctor(context: typer.Context, json: Json = False) -> None:
 @app.command()
 def demo(
     context: typer.Context,
-    people: Annotated[int, typer.Option(min=50, help="How many made-up people.")] = 2000,
+    people: Annotated[int, typer.Option(min=50, help="How many made-up people.")] = 1000,
     days: Annotated[int, typer.Option(min=2, help="How many days in the first round.")] = 30,
     olist: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Show the Olist marketing funnel instead, from its two files.")
@@ -353,14 +368,27 @@ def dev(context: typer.Context, port: Annotated[int, typer.Option(help="The Dags
 
 def main() -> None:
     """The entry point: a person's mistake ends in a sentence, not a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character shows its number
     try:
-        app(standalone_mode=True)
+        try:
+            app(standalone_mode=True)
+        finally:
+            sys.stdout.flush()
     except SluiceError as error:
         screens.fail(error)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        sys.stderr.close()
+        # Who read us has gone. Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        screens.fail(UsageError(f"{error.filename or 'The machine'}: {error.strerror or error}."))
+        sys.exit(UsageError.exit_code)
+    except sqlite3.OperationalError as error:
+        screens.fail(SluiceError(f"The ledger failed: {error}."))
+        sys.exit(SluiceError.exit_code)
 
 
 def plain(value: Any) -> Any:

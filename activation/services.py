@@ -24,7 +24,7 @@ from connectors.sandbox import build
 HOST = "127.0.0.1"
 SANDBOX_PORT, SMTP_PORT, COLLECTOR_PORT = 4010, 4025, 4020
 RECEIPTS_SECONDS = 5
-STARTING_SECONDS = 180.0
+STARTING_SECONDS = 300.0
 ENDING_SECONDS = 30.0
 # `dagster dev` points at a newer command that wants another layout of the project; everything else it says is worth reading.
 QUIET = "ignore:Function `dev_command` is superseded"
