@@ -54,7 +54,7 @@ class Dbt:
             str(self.folder),
         ]
         try:
-            outcome = dbtRunner(manifest=manifest).invoke(["--quiet", "--log-level-file", "none", *arguments, *places])
+            outcome = dbtRunner(manifest=manifest).invoke(["--quiet", "--no-write-json", "--log-level-file", "none", *arguments, *places])
         finally:
             DuckDBConnectionManager.close_all_connections()
         if outcome.exception is not None:
