@@ -45,7 +45,7 @@ err = Console(stderr=True, highlight=False, emoji=False)
 
 
 def say(sentence: str) -> None:
-    out.print(escape(sentence))
+    out.print(escape(sentence), soft_wrap=True)
 
 
 def fail(error: SluiceError) -> None:

@@ -1,0 +1,377 @@
+"""The command line: exit codes, JSON that is JSON, and a sentence on stderr for whatever a person can do wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from activation import cli
+from activation.engine.ledger import Ledger
+from activation.engine.project import REPOSITORY, Project
+from tests.activation.engine.small_project import SmallProject
+
+NOON = "2026-11-20T12:00:00+08:00"
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Sluice = Callable[..., Said]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> SmallProject:
+    return SmallProject(tmp_path / "shop")
+
+
+@pytest.fixture
+def sluice(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], shop: SmallProject) -> Sluice:
+    """Run a command on the shop's project."""
+    for name in ("SLUICE_AS_OF", "SLUICE_SANDBOX_URL", "SLUICE_SANDBOX_SMTP"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*words: object) -> Said:
+        monkeypatch.setenv("SLUICE_PROJECT", str(shop.project.root))
+        monkeypatch.setattr(sys, "argv", ["sluice", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return Said(int(end.value.code or 0), said.out, said.err)
+
+    return run
+
+
+def process(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "activation.cli", *words], cwd=REPOSITORY, capture_output=True, text=True, check=False, **options
+    )
+
+
+# -- wrong use ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_ref_that_is_not_declared_is_wrong_use_for_every_command_that_takes_one(shop: SmallProject, sluice: Sluice) -> None:
+    shop.sync("hubspot/people")
+    sentence = "sluice: There is no sync or send `hubspot/poeple`. Did you mean `hubspot/people`? `sluice list` shows them all.\n"
+    for command in ("plan", "run", "retry"):
+        assert sluice(command, "hubspot/poeple") == Said(2, "", sentence)
+
+
+def test_everything_wrong_in_the_declarations_is_told_at_once(shop: SmallProject, sluice: Sluice) -> None:
+    shop.sync("hubspot/people", mode="append", fields={"email": 3})
+    shop.write("activation/sends/hello.yml", "destination: mial\n")
+    said = sluice("list")
+    assert (said.code, said.out) == (2, "")
+    lines = said.err.splitlines()
+    assert lines[0] == "6 things are wrong in the declarations:"
+    assert "  activation/sends/hello.yml:1: there is no destination `mial` in activation/destinations.yml. Did you mean `mail`?" in lines
+    assert "  activation/syncs/hubspot/people.yml:1: hubspot contacts cannot `append`. It can: mirror, upsert." in lines
+    assert all(sluice(command).code == 2 for command in ("land", "build", "status"))
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["land", "/nowhere/at/all"], "sluice: /nowhere/at/all does not exist. Name a file, or a folder of files, to land."),
+        (["land", "--source", "clicks"], "sluice: There is no source `clicks`."),
+        (["--as-of", "noon", "status"], "sluice: --as-of 'noon' is not a moment. Write it like 2026-10-31T10:00:00+08:00."),
+        (["--as-of", "0001-01-01T00:00:00+08:00", "list"], "sluice: --as-of '0001-01-01T00:00:00+08:00' is not a moment."),
+        (
+            ["--project", "/nowhere", "list"],
+            "sluice: /nowhere is not a Sluice project: it has no dbt_models/dbt_project.yml. Make one with",
+        ),
+        (["sample", "--start", "first"], "sluice: --start 'first' is not a date. Write it like 2026-10-01."),
+        (["sample", "--start", "9999-12-30", "--days", "9"], "sluice: --start '9999-12-30' is not a date."),
+        (["sample", "--days", "3", "--first-day", "3"], "sluice: --first-day 3 lies after the last of 3 days (0 to 2)."),
+        (["show", "rpt_nothing"], "sluice: dbt knows no model `rpt_nothing`."),
+        (["run", "hubspot/people", "mail/hello", "--plan", "abc"], "sluice: --plan goes with one sync or send."),
+        (["run"], "Missing argument"),
+        (["fly"], "No such command 'fly'"),
+        (["list", "--jsno"], "No such option"),
+        (["sample", "--people", "many"], "Invalid value for '--people'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_use_is_told_in_a_sentence(shop: SmallProject, sluice: Sluice, words: list[str], sentence: str) -> None:
+    shop.sync("hubspot/people")
+    shop.send("mail/hello")
+    said = sluice(*words)
+    assert said.code == (1 if words[0] == "show" else 2)
+    assert said.out == ""
+    assert sentence in " ".join(said.err.split()).replace("│ ", "")
+
+
+def test_where_there_is_no_project_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sluice: Sluice) -> None:
+    said = sluice("--project", tmp_path, "doctor")
+    assert (said.code, said.err) == (
+        2,
+        f"sluice: {tmp_path} is not a Sluice project: it has no dbt_models/dbt_project.yml. Make one with `sluice init {tmp_path}`.\n",
+    )
+
+
+def test_a_project_without_declarations_is_none(shop: SmallProject, sluice: Sluice) -> None:
+    (shop.project.root / "activation").rename(shop.project.root / "declarations")
+    said = sluice("list")
+    assert said.code == 2
+    assert "is not a Sluice project: it has no activation." in said.err
+
+
+def test_a_replay_does_not_reach_people(shop: SmallProject, sluice: Sluice, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = shop.sync("hubspot/people")
+    monkeypatch.setenv("SLUICE_SANDBOX_URL", "https://api.hubapi.example")
+    for words in (["run", ref], ["retry", ref, "--release-held", "p_1"]):
+        said = sluice("--as-of", NOON, *words)
+        assert said.code == 2
+        assert said.out == ""
+    assert sluice("--as-of", NOON, "run", ref).err == (
+        "sluice: --as-of is for replays: hubspot/people delivers to https://api.hubapi.example, which is not on this machine.\n"
+    )
+    assert not shop.project.ledger.exists()
+
+
+def test_a_missing_variable_is_named_before_anything_is_written(shop: SmallProject, sluice: Sluice) -> None:
+    shop.write("activation/destinations.yml", "hubspot: {connector: hubspot, token: '${CRM_TOKEN}'}\n")
+    ref = shop.sync("hubspot/people")
+    said = sluice("run", ref)
+    assert (said.code, said.out.strip()) == (2, "")
+    assert "needs the environment variable CRM_TOKEN (for `token`)" in said.err
+    assert shop.rows("select count(*) from activation.sync_runs") == [(0,)]
+
+
+# -- results ------------------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_machine_reads_is_json(shop: SmallProject, sluice: Sluice, tmp_path: Path) -> None:
+    shop.people(2)
+    shop.sync("files/people", match_on="profile_id", object="rows")
+    shop.send("mail/hello")
+    shop.write("activation/sources/clicks.yml", "files: '*.jsonl'\nformat: jsonl\nkey: [[id]]\n")
+    (tmp_path / "a.jsonl").write_text('{"id":1}\nnonsense\n')
+    assert list(sluice("list", "--json").json) == ["sources", "destinations", "syncs", "sends"]
+    landed = sluice("land", tmp_path / "a.jsonl", "--json").json["sources"]["clicks"]
+    assert (landed["read"], landed["landed"], landed["quarantined"]) == (2, 1, 1)
+    assert sluice("--as-of", NOON, "plan", "files/people", "--json").json["counts"]["add"] == 2
+    (ran,) = sluice("--as-of", NOON, "run", "files/people", "--json").json
+    assert (ran["planned"], ran["outcomes"]["sent"]) == (2, 2)
+    assert sluice("retry", "files/people", "--json").json == []
+    assert sluice("status", "--json").json["runs"]["files/people"]["sent"] == 2
+    assert [row["profile_id"] for row in sluice("show", "sync_people", "--json").json] == ["p_0", "p_1"]
+    found = sluice("doctor", "--json")
+    assert found.code == 1
+    assert {finding["subject"]: finding["ok"] for finding in found.json}["Destination files"] is True
+
+
+def test_what_a_person_reads_is_tables(shop: SmallProject, sluice: Sluice) -> None:
+    shop.people(2)
+    shop.sync("files/people", match_on="profile_id", object="rows")
+    assert "files/people" in sluice("list").out
+    assert "never ran" in sluice("status").out
+    assert sluice("retry", "files/people").out == "Nothing of files/people failed in its last run.\n"
+    assert sluice("land").out == "There was nothing to land.\n"
+
+
+def test_files_that_no_source_takes_fail_a_landing_that_was_asked_for_them(shop: SmallProject, sluice: Sluice, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello")
+    said = sluice("land", tmp_path / "notes.txt")
+    assert said.code == 1
+    assert "notes.txt: no declared source takes this file (activation/sources, `files`); name one with --source." in said.out
+
+
+def test_a_guard_that_stops_one_run_does_not_stop_the_next(shop: SmallProject, sluice: Sluice) -> None:
+    shop.people(3)
+    shop.sync("files/many", match_on="profile_id", object="rows", guards={"max_added": 1})
+    shop.sync("files/people", match_on="profile_id", object="rows")
+    said = sluice("--as-of", NOON, "run", "files/many", "files/people", "--json")
+    assert said.code == 1
+    assert [(run["ref"], run["outcomes"]["sent"]) for run in said.json] == [("files/people", 3)]
+    assert said.err.startswith("sluice: files/many: stopped before the first call. ")
+    assert sluice("--as-of", NOON, "plan", "files/many").code == 1
+
+
+def test_a_plan_that_has_moved_is_refused(shop: SmallProject, sluice: Sluice) -> None:
+    shop.people(2)
+    ref = shop.sync("files/people", match_on="profile_id", object="rows")
+    plan = sluice("--as-of", NOON, "plan", ref, "--json").json["plan"]
+    shop.people(3)
+    said = sluice("--as-of", NOON, "run", ref, "--plan", plan)
+    assert said.code == 1
+    assert f"the rows are no longer those of plan {plan}" in said.err
+
+
+def test_nobody_is_named_where_an_error_is_written(shop: SmallProject, sluice: Sluice, tmp_path: Path) -> None:
+    shop.people(1)
+    manifest = json.loads(shop.project.manifest.read_text())
+    manifest["nodes"]["b"] = {
+        "name": "bridge_profile_identifiers",
+        "resource_type": "model",
+        "schema": "main",
+        "alias": None,
+        "columns": {},
+    }
+    shop.project.manifest.write_text(json.dumps(manifest))
+    shop.sql("create table bridge_profile_identifiers (profile_id varchar, identifier varchar, last_seen_at timestamp)")
+    shop.write("activation/sources/people.yml", "files: '*.jsonl'\nformat: jsonl\nkey: [[id]]\nrequired: [id]\n")
+    (tmp_path / "a.jsonl").write_text('{"email":"jane.doe@mail.example"}\njane.doe@mail.example\n')
+    shop.sql("insert into sync_people select * from sync_people")  # every key twice
+    ref = shop.sync("files/people", match_on="profile_id", object="rows")
+    for words in (["explain", "jane.doe@mail.example"], ["land", str(tmp_path / "a.jsonl")], ["--as-of", NOON, "run", ref]):
+        said = sluice(*words)
+        assert "jane" not in said.err
+        assert "jane" not in said.out
+        assert "@mail.example" not in said.err + said.out
+
+
+# -- a machine that is not as it should be -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "sentence", "code"),
+    [
+        ("warehouse.duckdb", b"not a warehouse" * 1000, "sluice: .sluice/warehouse.duckdb is not a DuckDB file. Move it away, then land and build again.", 1),
+        ("ledger.db", b"not a ledger" * 1000, "sluice: ledger.db cannot be used as the ledger: file is not a database.", 1),
+        ("target/manifest.json", b"{", "sluice: manifest.json, which dbt writes, is damaged. Run `sluice build`, which writes it anew.", 1),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_something_else_is_said(
+    shop: SmallProject, sluice: Sluice, file: str, content: bytes, sentence: str, code: int
+) -> None:
+    ref = shop.sync("files/people", match_on="profile_id", object="rows")
+    for path in shop.project.state.glob(f"{file}*"):
+        path.unlink()
+    (shop.project.state / file).write_bytes(content)
+    for words in (["plan", ref], ["run", ref]):
+        said = sluice("--as-of", NOON, *words)
+        assert said.code == code
+        assert said.err.startswith(sentence)
+
+
+def test_a_state_folder_that_is_a_file_is_said(shop: SmallProject, sluice: Sluice) -> None:
+    shop.project.state.rename(shop.project.root / "elsewhere")
+    (shop.project.root / ".sluice").touch()
+    for words in (["land"], ["status"], ["doctor"]):
+        said = sluice(*words)
+        assert (said.code, said.err) == (2, f"sluice: {shop.project.root / '.sluice'}: File exists.\n")
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Root may write anywhere; nobody may not."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_a_project_that_may_not_be_written_is_said(shop: SmallProject, sluice: Sluice, tmp_path: Path) -> None:
+    sluice("land")  # everything is imported while it may be read
+    shop.project.state.rename(shop.project.root / "elsewhere")
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)  # others may look, so that it is the project itself that refuses
+    shop.project.root.chmod(0o555)
+    with as_nobody():
+        said = sluice("land")
+    shop.project.root.chmod(0o755)
+    assert (said.code, said.err) == (2, f"sluice: {shop.project.root / '.sluice'}: Permission denied.\n")
+
+
+def test_a_file_that_may_not_be_read_is_said(shop: SmallProject, sluice: Sluice, tmp_path: Path) -> None:
+    shop.write("activation/sources/clicks.yml", "files: '*.jsonl'\nformat: jsonl\nkey: [[id]]\n")
+    shop.project.warehouse.unlink()
+    sluice("land")
+    for path in (shop.project.state, *shop.project.state.rglob("*")):
+        path.chmod(0o777)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    (tmp_path / "a.jsonl").touch(mode=0o000)
+    with as_nobody():
+        said = sluice("land", tmp_path / "a.jsonl")
+    assert (said.code, said.err) == (2, f"sluice: {tmp_path / 'a.jsonl'}: Permission denied.\n")
+
+
+def test_a_locked_ledger_is_said(shop: SmallProject, sluice: Sluice, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sqlite3
+
+    ref = shop.sync("files/people", match_on="profile_id", object="rows")
+    Ledger(shop.project.ledger).close()
+    real = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **kwargs: real(*args, **{**kwargs, "timeout": 0.1}))
+    other = real(shop.project.ledger, isolation_level=None)
+    other.execute("begin exclusive")
+    try:
+        said = sluice("--as-of", NOON, "run", ref)
+    finally:
+        other.close()
+    assert said.code == 1
+    assert said.err.startswith(
+        ("sluice: The ledger failed: database is locked.", "sluice: ledger.db cannot be used as the ledger: database is locked.")
+    )
+
+
+def test_a_reader_that_goes_away_is_no_trouble() -> None:
+    started = subprocess.Popen(
+        [sys.executable, "-m", "activation.cli", "list", "--json"], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with started:
+        assert started.stdout is not None
+        assert started.stderr is not None
+        started.stdout.close()
+        assert started.stderr.read() == b""
+    assert started.returncode == 1
+
+
+def test_a_terminal_that_cannot_show_a_character_still_shows_the_rest(shop: SmallProject) -> None:
+    shop.write("activation/sources/clicks.yml", "files: 点击/*.jsonl\nformat: jsonl\nkey: [[id]]\n")
+    done = process("--project", str(shop.project.root), "list", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\u70b9\\u51fb/*.jsonl" in done.stdout
+
+
+# -- init -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_init_makes_a_project_that_loads(tmp_path: Path, sluice: Sluice) -> None:
+    said = sluice("init", tmp_path / "mine")
+    assert said.code == 0
+    assert said.out.startswith(f"Made a project in {(tmp_path / 'mine').resolve()}.")
+    assert sluice("--project", tmp_path / "mine", "list").code == 0
+    assert Project.find(tmp_path / "mine").declarations.is_dir()
+
+
+def test_init_writes_nothing_where_something_is(tmp_path: Path, sluice: Sluice) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").touch()
+    said = sluice("init", tmp_path / "mine")
+    assert (said.code, said.err) == (2, f"sluice: {tmp_path / 'mine'} is not empty. Choose an empty or new directory.\n")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+    assert "is a file. Choose an empty or new directory." in sluice("init", tmp_path / "mine" / "notes.txt").err
+
+
+def test_help_exists_for_every_command(sluice: Sluice) -> None:
+    for command in cli.app.registered_commands:
+        name = command.name or (command.callback.__name__ if command.callback else "")
+        said = sluice(name, "-h")
+        assert (said.code, said.err) == (0, "")
+        assert "Usage: sluice" in said.out
