@@ -54,7 +54,7 @@ class RunningDagster:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._client = httpx.Client(base_url=url, trust_env=False, timeout=60)
+        self._client = httpx.Client(base_url=url, trust_env=False, timeout=300)
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         answer = self._client.post("/graphql", json={"query": query, "variables": variables}).json()
@@ -103,16 +103,16 @@ def running(project: Project, daemon: bool = True, **more: str) -> Iterator[Runn
     port = free_port()
     variables = environment(project, **more)
     workspace = ["-w", str(REPOSITORY / "workspace.yaml")]
-    commands = [[sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *workspace]]
-    if daemon:
-        commands.append([sys.executable, "-m", "dagster._daemon", "run", *workspace])
     with ExitStack() as stack:
-        processes = [
-            stack.enter_context(_process(command, variables, project.logs / f"test-{index}.log")) for index, command in enumerate(commands)
-        ]
+        web = [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *workspace]
+        process = stack.enter_context(_process(web, variables, project.logs / "web.log"))
         dagster = RunningDagster(f"http://127.0.0.1:{port}")
         stack.callback(dagster.close)
-        _wait_until_it_answers(dagster, processes, project.logs)
+        _wait_until_it_answers(dagster, process, project.logs / "web.log")
+        if daemon:
+            # Not before: in an empty DAGSTER_HOME both would make the tables.
+            command = [sys.executable, "-m", "dagster._daemon", "run", *workspace]
+            stack.enter_context(_process(command, variables, project.logs / "daemon.log"))
         yield dagster
 
 
@@ -135,10 +135,10 @@ def _process(command: Sequence[str], variables: Mapping[str, str], log: Path) ->
             os.killpg(process.pid, signal.SIGKILL)  # what it had started and left behind
 
 
-def _wait_until_it_answers(dagster: RunningDagster, processes: Sequence[subprocess.Popen[bytes]], logs: Path) -> None:
-    deadline = time.monotonic() + 120
+def _wait_until_it_answers(dagster: RunningDagster, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline:
-        assert all(process.poll() is None for process in processes), [log.read_text()[-3000:] for log in logs.glob("test-*.log")]
+        assert process.poll() is None, log.read_text()[-3000:]
         try:
             (location,) = dagster.ask(LOCATIONS)["workspaceOrError"]["locationEntries"]
         except httpx.TransportError:
@@ -146,4 +146,4 @@ def _wait_until_it_answers(dagster: RunningDagster, processes: Sequence[subproce
             continue
         assert location["locationOrLoadError"]["__typename"] == "RepositoryLocation", location
         return
-    raise AssertionError([log.read_text()[-3000:] for log in logs.glob("test-*.log")])
+    raise AssertionError(log.read_text()[-3000:])
