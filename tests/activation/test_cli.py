@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from activation import cli
@@ -264,6 +265,14 @@ def test_a_file_that_is_something_else_is_said(
         assert said.err.startswith(sentence)
 
 
+def test_a_warehouse_that_another_tool_made_gets_its_tables(shop: SmallProject, sluice: Sluice) -> None:
+    shop.project.warehouse.unlink()
+    with duckdb.connect(str(shop.project.warehouse)) as connection:
+        connection.execute("create table theirs (a int)")
+    assert sluice("status").code == 0
+    assert shop.rows("select count(*) from theirs") == [(0,)]
+
+
 def test_a_state_folder_that_is_a_file_is_said(shop: SmallProject, sluice: Sluice) -> None:
     shop.project.state.rename(shop.project.root / "elsewhere")
     (shop.project.root / ".sluice").touch()
@@ -330,9 +339,17 @@ def test_a_locked_ledger_is_said(shop: SmallProject, sluice: Sluice, monkeypatch
     )
 
 
-def test_a_reader_that_goes_away_is_no_trouble() -> None:
+@pytest.mark.parametrize("much", [True, False], ids=["while it writes", "when it has written"])
+def test_a_reader_that_goes_away_is_no_trouble(shop: SmallProject, much: bool) -> None:
+    if much:
+        for number in range(100):
+            shop.write(f"activation/sources/clicks_{number}.yml", f"files: 'clicks_{number}/*.jsonl'\nformat: jsonl\nkey: [[id]]\n")
     started = subprocess.Popen(
-        [sys.executable, "-m", "activation.cli", "list", "--json"], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "activation.cli", "--project", str(shop.project.root), "list", "--json"],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
     )
     with started:
         assert started.stdout is not None

@@ -9,6 +9,7 @@ from running_sandbox import RunningSandbox
 from small_project import SmallProject
 
 from activation.engine.doctor import Finding, examine
+from activation.engine.ledger import Ledger
 
 VARIABLES = ("SLUICE_SANDBOX_URL", "SLUICE_SANDBOX_SMTP", "CRM_TOKEN")
 
@@ -87,19 +88,7 @@ def test_a_truncated_warehouse_is_a_finding(shop: SmallProject) -> None:
     assert finding.sentence.startswith(".sluice/warehouse.duckdb is damaged (")
 
 
-def test_a_warehouse_that_another_tool_made_gets_its_tables(shop: SmallProject) -> None:
-    import duckdb
-
-    shop.project.warehouse.unlink()
-    with duckdb.connect(str(shop.project.warehouse)) as connection:
-        connection.execute("create table theirs (a int)")
-    assert findings(shop)["Warehouse"].ok
-    assert shop.rows("select count(*) from activation.sync_runs") == [(0,)]
-
-
 def test_an_interrupted_run_and_a_newer_ledger_are_findings(shop: SmallProject) -> None:
-    from activation.engine.ledger import Ledger
-
     Ledger(shop.project.ledger).close()
     with sqlite3.connect(shop.project.ledger) as ledger:
         ledger.execute(

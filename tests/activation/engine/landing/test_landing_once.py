@@ -121,6 +121,7 @@ def test_an_older_export_that_lands_again_brings_nothing_back(place: LandingPlac
     place.land_one("orders/1.jsonl", old)
     place.land_one("orders/2.jsonl", new)
     assert place.land_one("orders/1 copy.jsonl", old).landed == 0
+    assert place.land_one("orders/both.jsonl", new + old + new).landed == 0
     assert len(place.payloads("orders")) == 2
 
 
