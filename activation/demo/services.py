@@ -85,7 +85,7 @@ def _free_port() -> int:
 
 
 def _wait_for(address: str, process: subprocess.Popen[Any], project: Project) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         try:
             if httpx.get(address, trust_env=False).status_code == 200:

@@ -47,19 +47,19 @@ class Rounds:
         self.kills: Counter[str] = Counter()
 
     def change(self) -> None:
-        """New people, changed people, and some who leave the CRM's source."""
+        """New people; and of those who came lately some leave the CRM's source, and some change there and back."""
         first, self.people = self.people, self.people + PEOPLE_A_ROUND
         new = f"range({first}, {self.people}) t(i)"
-        changed = ", ".join(f"'p_{number}'" for number in self.random.sample(range(self.people), 5))
-        gone = f"'p_{self.random.randrange(self.people)}'"
+        lately = [f"'p_{number}'" for number in range(max(0, first - PEOPLE_A_ROUND), self.people)]
+        changed, gone = ", ".join(self.random.sample(lately, 6)), ", ".join(self.random.sample(lately, 2))
         self.shop.sql(
+            f"update sync_people set first_name = 'Name{self.random.randrange(2)}' where profile_id in ({changed})",
+            f"delete from sync_people where profile_id in ({gone})",
             f"insert into dim_profiles select 'p_' || i, 'Name' || i, 'u' || i || '@mail.example', '+8613800' || lpad(i::varchar, 6, '0'), "
             f"'o' || lpad(i::varchar, 27, '0'), 'Asia/Shanghai' from {new}",
             f"insert into sync_people select 'p_' || i, 'u' || i || '@mail.example', 'Name' || i, 'Wuhan', 1 from {new}",
             f"insert into segment_everyone select 'p_' || i from {new}",
             f"insert into consent_state select 'p_' || i, 'all', 'all', 'granted', timestamp '2026-01-01' from {new}",
-            f"update sync_people set first_name = 'Name' || {self.random.randrange(1000)} where profile_id in ({changed})",
-            f"delete from sync_people where profile_id = {gone}",
         )
 
     def killed(self) -> None:
@@ -98,12 +98,12 @@ class Rounds:
     def finish(self) -> None:
         """A run of everything that nobody disturbs."""
         process = self.start("run", *REFS)
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=600)
         assert "Traceback" not in err, err
 
     def status(self) -> dict[str, list[dict[str, str]]]:
         process = self.start("status", "--json")
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=600)
         assert process.returncode == 0, err
         return json.loads(out)  # type: ignore[no-any-return]
 

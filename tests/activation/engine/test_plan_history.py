@@ -11,7 +11,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from small_project import NOON, SmallProject, plan_rows
 
@@ -121,7 +121,15 @@ def difference(rows: list[Row], state: State) -> Counter[tuple[str, str | None]]
     return expected + Counter(("remove", key) for key in state if key not in there)
 
 
+ONE: Row = ("a", "x@mail.example", "李", 0)
+OTHER: Row = ("a", "x@mail.example", "", 0)
+
+
 @settings(max_examples=12, deadline=None)
+@example(history=[([ONE], ["sent"]), ([OTHER], ["unknown"]), ([ONE], ["rejected"])])  # there and back, and nobody knows how far
+@example(history=[([ONE], ["unknown"]), ([], ["rejected"])])  # it may be there, and has to go
+@example(history=[([ONE], ["sent"]), ([], ["unknown"]), ([ONE], ["withheld"])])  # it may have gone, and has to be there
+@example(history=[([ONE], ["sent"]), ([ONE, OTHER], ["sent"]), ([ONE], ["sent"])])  # twice for a while
 @given(history=st.lists(st.tuples(source, acknowledgements), min_size=1, max_size=4))
 def test_whatever_happened_the_plan_is_the_difference_and_applying_it_makes_the_state_equal_the_source(
     world: World, history: list[tuple[list[Row], list[str]]]

@@ -252,7 +252,7 @@ def test_sigterm_finishes_what_is_in_flight_and_settles(shop: SmallProject, proc
     process = start("run", ref, "--json")
     until(lambda: sandbox.faults_left() == 0)
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, err.strip()) == (1, "")
     (result,) = json.loads(out)
     assert result["status"] == "stopped"
@@ -272,11 +272,11 @@ def test_a_second_process_is_told_who_holds_the_sync(shop: SmallProject, process
     first = start("run", ref)
     until(lambda: sandbox.faults_left() == 0)
     second = start("run", ref)
-    out, err = second.communicate(timeout=60)
+    out, err = second.communicate(timeout=300)
     assert (second.returncode, out) == (1, "")
     assert f":{first.pid}, run " in err
     assert "hubspot/people is being run by another process" in err
-    assert first.wait(60) == 0
+    assert first.wait(300) == 0
 
 
 def test_a_paused_process_that_wakes_after_its_lease_was_taken_writes_nothing(shop: SmallProject, processes: Processes) -> None:
@@ -296,7 +296,7 @@ def test_a_paused_process_that_wakes_after_its_lease_was_taken_writes_nothing(sh
             tuple(r) for r in ledger.rows("select * from messages")
         ]
     process.send_signal(signal.SIGCONT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "sms/short was taken over by another process" in err
     assert shop.dump() == before
@@ -315,7 +315,7 @@ def test_a_run_that_rows_failed_in_ends_with_exit_code_one_and_a_clean_one_with_
     codes = []
     for _ in range(2):
         process = start("run", ref)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
         codes.append(process.returncode)
     assert codes == [1, 0]
 
