@@ -11,7 +11,7 @@ import yaml
 
 from activation.engine.declarations import Declarations
 from activation.engine.project import REPOSITORY, Project
-from dagster_project.activations import key, reads
+from dagster_project.activations import key
 
 LOAD = """
 import time, warnings
@@ -70,11 +70,15 @@ def test_the_asset_graph_is_the_one_that_was_reviewed(definitions: dg.Definition
 def test_every_sync_and_send_depends_on_the_models_it_reads(parsed: Project, definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     declared = Declarations.load(parsed).activations.values()
-    assert declared
+    assert {activation.kind for activation in declared} == {"sync", "send"}
     for activation in declared:
         parents = {parent.path[-1] for parent in graph.get(key(activation)).parent_keys}
-        assert parents == set(reads(activation))
-        assert {"dim_profiles", "consent_state", "suppressions"} <= parents
+        asked_by_the_gate = {"dim_profiles", "consent_state", "suppressions"}
+        if activation.kind == "sync":
+            assert parents == {activation.sync.model, *asked_by_the_gate}
+        else:
+            audience = activation.send.audience
+            assert parents == {*audience.include, *audience.exclude, *asked_by_the_gate, "fct_message_events"}
 
 
 def test_every_source_that_the_models_read_is_a_raw_asset_or_history(definitions: dg.Definitions) -> None:
