@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -294,30 +295,35 @@ def as_nobody() -> Iterator[None]:
         os.seteuid(0)
 
 
-def test_a_project_that_may_not_be_written_is_said(shop: SmallProject, sluice: Sluice, tmp_path: Path) -> None:
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that everybody may look into; a test's own is its user's alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder).resolve()
+
+
+def test_a_project_that_may_not_be_written_is_said(sluice: Sluice, public: Path) -> None:
+    shop = SmallProject(public / "shop")
     sluice("land")  # everything is imported while it may be read
     shop.project.state.rename(shop.project.root / "elsewhere")
-    for folder in (f for f in (tmp_path, *tmp_path.parents) if "pytest-of" in str(f)):
-        folder.chmod(0o755)  # others may look, so that it is the project itself that refuses
     shop.project.root.chmod(0o555)
     with as_nobody():
-        said = sluice("land")
+        said = sluice("--project", shop.project.root, "land")
     shop.project.root.chmod(0o755)
     assert (said.code, said.err) == (2, f"sluice: {shop.project.root / '.sluice'}: Permission denied.\n")
 
 
-def test_a_file_that_may_not_be_read_is_said(shop: SmallProject, sluice: Sluice, tmp_path: Path) -> None:
+def test_a_file_that_may_not_be_read_is_said(sluice: Sluice, public: Path) -> None:
+    shop = SmallProject(public / "shop")
     shop.write("activation/sources/clicks.yml", "files: '*.jsonl'\nformat: jsonl\nkey: [[id]]\n")
-    shop.project.warehouse.unlink()
-    sluice("land")
+    sluice("--project", shop.project.root, "land")
     for path in (shop.project.state, *shop.project.state.rglob("*")):
         path.chmod(0o777)
-    for folder in (f for f in (tmp_path, *tmp_path.parents) if "pytest-of" in str(f)):
-        folder.chmod(0o755)
-    (tmp_path / "a.jsonl").touch(mode=0o000)
+    (public / "a.jsonl").touch(mode=0o000)
     with as_nobody():
-        said = sluice("land", tmp_path / "a.jsonl")
-    assert (said.code, said.err) == (2, f"sluice: {tmp_path / 'a.jsonl'}: Permission denied.\n")
+        said = sluice("--project", shop.project.root, "land", public / "a.jsonl")
+    assert (said.code, said.err) == (2, f"sluice: {public / 'a.jsonl'}: Permission denied.\n")
 
 
 def test_a_locked_ledger_is_said(shop: SmallProject, sluice: Sluice, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import dagster as dg
@@ -11,10 +12,12 @@ from dagster_project import inbox, sensors
 from dagster_project.sensors import newly_settled
 
 SECOND = 1_000_000_000
+SETTLES = 0.02  # a file system's clock ticks in steps of up to 10 ms: what settles at once could be older than the tick before
 
 
 def evaluate(project: Project, cursor: str | None) -> tuple[list[dg.RunRequest], str | None]:
     """One tick: the runs asked for, and the cursor after it."""
+    time.sleep(2 * SETTLES)
     (sensor,) = sensors.definitions(project, Declarations.load(project)).sensors or []
     with dg.build_sensor_context(cursor=cursor) as context:
         found = sensor.evaluate_tick(context)
@@ -33,8 +36,8 @@ def asked(requests: list[dg.RunRequest]) -> list[set[str]]:
 
 
 @pytest.fixture(autouse=True)
-def settles_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sensors, "SETTLED_SECONDS", 0.0)
+def settles_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sensors, "SETTLED_SECONDS", SETTLES)
 
 
 def test_an_empty_inbox_asks_for_nothing(project: Project) -> None:

@@ -15,6 +15,7 @@ from activation.engine.errors import UsageError
 from activation.engine.models import Models
 from activation.engine.project import Project
 
+AS_OF = datetime(2026, 10, 31, 2, tzinfo=UTC)  # always the same: dbt parses everything anew when it changes
 FILES = {
     "dbt_project.yml": "name: tiny\nprofile: tiny\nmodel-paths: [models]\nseed-paths: [seeds]\nmodels: {tiny: {+materialized: table}}\n",
     "profiles.yml": "tiny: {target: t, outputs: {t: {type: duckdb, path: \"{{ env_var('SLUICE_WAREHOUSE') }}\"}}}\n",
@@ -67,7 +68,7 @@ class Tiny:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     """Built once."""
     tiny = Tiny(tmp_path_factory.mktemp("tiny"))
-    tiny.report = build(tiny.project, tiny.declarations, progress=lambda done, total, name: tiny.told.append((done, total, name)))
+    tiny.report = build(tiny.project, tiny.declarations, AS_OF, progress=lambda done, total, name: tiny.told.append((done, total, name)))
     return tiny
 
 
@@ -84,7 +85,7 @@ def test_what_fails_is_told_without_the_values_that_made_it_fail(tiny: Tiny) -> 
     tiny.rows('insert into raw.people (_event_id, payload) values (\'1\', \'{"id": "jane.doe@mail.example", "city": "+49 151 2345678"}\')')
     tiny.write("models/numbers.sql", "select cast(id as integer) as n, cast(city as date) as day from {{ ref('people') }}\n")
     tiny.write("models/after.sql", "select * from {{ ref('numbers') }}\n")
-    report = build(tiny.project, tiny.declarations, datetime(2026, 10, 31, 2, tzinfo=UTC), select=["people+"])
+    report = build(tiny.project, tiny.declarations, AS_OF, select=["people+"])
     for name in ("numbers", "after"):
         (tiny.project.models / "models" / f"{name}.sql").unlink()
     assert (report.ok, report.skipped, len(report.failures)) == (False, 1, 1)
@@ -96,14 +97,14 @@ def test_what_fails_is_told_without_the_values_that_made_it_fail(tiny: Tiny) -> 
 
 def test_a_selection_of_nothing_is_wrong_use(tiny: Tiny) -> None:
     with pytest.raises(UsageError, match=r"Nothing is selected by `segment_nobody`\. Select models as dbt does"):
-        build(tiny.project, tiny.declarations, select=["segment_nobody"])
+        build(tiny.project, tiny.declarations, AS_OF, select=["segment_nobody"])
 
 
 def test_models_that_dbt_cannot_read_are_told_with_dbts_words(tiny: Tiny) -> None:
     tiny.write("models/broken.sql", "select * from {{ ref('nowhere') }}\n")
     try:
         with pytest.raises(BuildFailed, match=r"dbt could not build the models\.") as failure:
-            build(tiny.project, tiny.declarations)
+            build(tiny.project, tiny.declarations, AS_OF)
     finally:
         (tiny.project.models / "models" / "broken.sql").unlink()
     assert "nowhere" in str(failure.value)
