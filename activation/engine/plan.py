@@ -16,15 +16,16 @@ from typing import Any
 import duckdb
 from sqlglot import exp, select
 
+from activation.engine import audience
 from activation.engine.declarations import Activation
 from activation.engine.errors import PlanRefused
 from activation.engine.models import Models
+from activation.engine.payload import payload, text
 from activation.engine.project import Project
 from activation.engine.warehouse import DIALECT, transaction
 from activation.engine.yaml_file import did_you_mean
 
 HASH_VERSION = "md5-json-1"
-CONTACTS = {"email": "email", "phone": "phone", "wechat_openid": "wechat_openid"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def make_plan(
     connection: duckdb.DuckDBPyConnection, project: Project, models: Models, activation: Activation, only_keys: list[str] | None = None
 ) -> Plan:
     """Compare source and state and write the plan file. Raises PlanRefused when the source is not what the declaration says."""
-    current = _send_rows(connection, models, activation) if activation.kind == "send" else _sync_rows(connection, models, activation)
+    current = audience.rows(connection, models, activation) if activation.kind == "send" else _sync_rows(connection, models, activation)
     connection.execute(f"create or replace temporary table current_rows as {current.sql(DIALECT)}")
     connection.execute("create or replace temporary table planned as " + _compare(activation).sql(DIALECT))
     if only_keys is not None:
@@ -101,22 +102,6 @@ def adopt_receipts(connection: duckdb.DuckDBPyConnection, models: Models, activa
 # -- the rows of today ----------------------------------------------------------------------------------------------------
 
 
-def _text(column: exp.Expression) -> exp.Expression:
-    return exp.cast(column, "varchar")
-
-
-def _payload(fields: Mapping[str, str], types: Mapping[str, str], table: str) -> exp.Expression:
-    """The mapped columns of `table` as one JSON object, in the order declared: what leaves, and what is hashed."""
-    pairs: list[exp.Expression] = []
-    for name, source in fields.items():
-        column: exp.Expression = exp.column(source, table=table, quoted=True)
-        if types[source] in {"DOUBLE", "FLOAT"}:
-            # JSON has no word for "not a number" and infinity.
-            column = exp.Case().when(exp.Anonymous(this="isfinite", expressions=[column]), column.copy())
-        pairs += [exp.Literal.string(name), column]
-    return _text(exp.Anonymous(this="json_object", expressions=pairs)) if pairs else exp.Literal.string("{}")
-
-
 def _sync_rows(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation) -> exp.Select:
     spec = activation.sync
     columns = models.columns(connection, spec.model)
@@ -127,47 +112,13 @@ def _sync_rows(connection: duckdb.DuckDBPyConnection, models: Models, activation
     has_profile = "profile_id" in columns
     return (
         select(
-            _text(exp.column(spec.key, table="source", quoted=True)).as_("key"),
-            (_text(exp.column("profile_id", table="source")) if has_profile else exp.cast(exp.null(), "varchar")).as_("profile_id"),
-            _text(exp.column(spec.match_on, table="source", quoted=True)).as_("match_value"),
-            _payload(spec.fields, columns, "source").as_("payload"),
+            text(exp.column(spec.key, table="source", quoted=True)).as_("key"),
+            (text(exp.column("profile_id", table="source")) if has_profile else exp.cast(exp.null(), "varchar")).as_("profile_id"),
+            text(exp.column(spec.match_on, table="source", quoted=True)).as_("match_value"),
+            payload(spec.fields, columns, "source").as_("payload"),
         )
         .from_(models.relation(spec.model).expression("source"))
     )  # fmt: skip
-
-
-def _send_rows(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation) -> exp.Select:
-    """One row per person of the audience. Fields come from dim_profiles; the contact point of the channel always comes along."""
-    spec = activation.send
-    profiles = models.columns(connection, "dim_profiles")
-    for segment in (*spec.audience.include, *spec.audience.exclude):
-        if "profile_id" not in models.columns(connection, segment):
-            raise PlanRefused(f"{activation.file}: `{segment}` has no column `profile_id`, so it cannot be an audience.")
-    missing = [f"`{column}`{did_you_mean(column, set(profiles))}" for column in spec.fields.values() if column not in profiles]
-    if missing:
-        raise PlanRefused(f"{activation.file}: dim_profiles has no column {'; no column '.join(missing)}")
-    contact = CONTACTS[activation.object.contact or "email"]
-
-    def members(names: list[str]) -> exp.Expression:
-        parts: list[Any] = [select("profile_id").from_(models.relation(name).expression()) for name in names]
-        union: Any = parts[0]
-        for part in parts[1:]:
-            union = union.union(part)
-        return union  # type: ignore[no-any-return]
-
-    rows = (
-        select(
-            exp.column("profile_id", table="p").as_("key"),
-            exp.column("profile_id", table="p").as_("profile_id"),
-            _text(exp.column(contact, table="p", quoted=True)).as_("match_value"),
-            _payload(spec.fields, profiles, "p").as_("payload"),
-        )
-        .from_(models.relation("dim_profiles").expression("p"))
-        .where(exp.column("profile_id", table="p").isin(query=members(list(spec.audience.include))))
-    )
-    if spec.audience.exclude:
-        rows = rows.where(exp.not_(exp.column("profile_id", table="p").isin(query=members(list(spec.audience.exclude)))))
-    return rows
 
 
 # -- the comparison -------------------------------------------------------------------------------------------------------
