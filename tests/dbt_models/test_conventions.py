@@ -16,7 +16,7 @@ from activation.engine.project import REPOSITORY
 
 NAMES = {
     "staging": r"stg_{folder}__[a-z_]+",
-    "identity": r"(int|dim|bridge)_[a-z_]+",
+    "identity": r"((int|dim|bridge)_[a-z_]+|profile_merges)",
     "marts": r"((int|dim|fct)_[a-z_]+|consent_state|suppressions|profile_lifecycle)",
     "tags": r"tag_[a-z_]+",
     "scores": r"(score|int_score)_[a-z_]+",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable
+from datetime import datetime
 
 import networkx as nx
 import pytest
 from sent_records import account, alias, at, contact, form, identify, order, page, wechat
 from warehouse_house import House, Record
 
-SELECT = ["+bridge_profile_identifiers", "+int_identity_dropped_edges", "+bridge_profile_accounts", "+dim_accounts"]
+SELECT = ["+bridge_profile_identifiers", "+int_identity_dropped_edges", "+bridge_profile_accounts", "+dim_accounts", "profile_merges"]
 COOKIE = "00000000-1111-4000-8000-{:012d}"
 
 
@@ -179,6 +180,27 @@ def test_a_merge_keeps_the_id_of_the_identifier_that_landed_first(twice: House) 
     )
 
 
+def test_an_id_handed_out_before_a_merge_leads_to_the_person_of_today(twice: House) -> None:
+    before = dict(twice.rows("select identifier, profile_id from first_profiles"))
+    assert twice.rows(
+        "select profile_id, rule, merged_at from identity.profile_merges where previous_id = ?", before["+8613922220000"]
+    ) == [(before["u-one"], "web_identify", datetime(2026, 6, 1, 11))]
+    # every id of the first build is somebody's today, or leads to somebody
+    assert (
+        twice.column(
+            "select distinct profile_id from first_profiles anti join identity.bridge_profile_identifiers using (profile_id) "
+            "anti join identity.profile_merges on previous_id = first_profiles.profile_id"
+        )
+        == []
+    )
+
+
+def test_merges_lead_straight_to_people_of_today_and_each_id_once(twice: House) -> None:
+    assert twice.rows("select count(distinct previous_id) = count(*), count(*) > 499 from identity.profile_merges") == [(True, True)]
+    assert twice.rows("from identity.profile_merges where profile_id in (select previous_id from identity.profile_merges)") == []
+    assert twice.rows("from identity.profile_merges anti join identity.bridge_profile_identifiers using (profile_id)") == []
+
+
 def test_profiles_that_nothing_joins_keep_their_ids(twice: House) -> None:
     changed = twice.column(
         "select identifier from first_profiles join identity.bridge_profile_identifiers b using (identifier) where b.profile_id <> first_profiles.profile_id"
@@ -192,6 +214,11 @@ def test_an_address_a_contact_had_before_still_leads_to_the_person(twice: House)
 
 def test_a_rebuild_from_nothing_gives_the_same_profiles(twice: House, at_once: House) -> None:
     everything = "select identifier_type, identifier, profile_id from identity.bridge_profile_identifiers order by all"
+    assert twice.rows(everything) == at_once.rows(everything)
+
+
+def test_a_rebuild_from_nothing_gives_the_same_merges(twice: House, at_once: House) -> None:
+    everything = "from identity.profile_merges order by all"
     assert twice.rows(everything) == at_once.rows(everything)
 
 
