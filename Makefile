@@ -24,7 +24,7 @@ olist: .venv/installed ## The Olist marketing funnel, from OLIST=folder of its t
 
 test: .venv/installed-dev ## Every test
 	@sh tests/browser.sh
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: .venv/installed-dev ## Style, types, SQL
 	@$(BIN)/ruff check .
