@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import sys
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -386,9 +385,6 @@ def main() -> None:
     except OSError as error:
         screens.fail(UsageError(f"{error.filename or 'The machine'}: {error.strerror or error}."))
         sys.exit(UsageError.exit_code)
-    except sqlite3.OperationalError as error:
-        screens.fail(SluiceError(f"The ledger failed: {error}."))
-        sys.exit(SluiceError.exit_code)
 
 
 def plain(value: Any) -> Any:

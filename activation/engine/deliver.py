@@ -133,7 +133,7 @@ class Delivery:
             )
             self.books.close()
             return "incomplete"
-        throttle = Throttle(self.ledger.path, f"{destination.name}/{self.activation.spec.object}", self.per_second)
+        throttle = Throttle(self.ledger, f"{destination.name}/{self.activation.spec.object}", self.per_second)
         http = client(address, throttle, self.activation.object.idempotent, self.concurrency, self.timeout)
         self._throttle = None if address.startswith("http") else throttle
         try:
@@ -278,5 +278,5 @@ class Delivery:
 
 
 def _open_circuit(ledger: Ledger, name: str, seconds: float, error: Transient) -> None:
-    with Ledger(ledger.path) as own:
+    with ledger.again() as own:
         own.open_circuit(name, seconds, error.code, error.reason)

@@ -12,7 +12,7 @@ import httpx
 from activation.engine.declarations import Declarations
 from activation.engine.destinations import Destination, is_loopback
 from activation.engine.errors import SluiceError, UsageError
-from activation.engine.ledger import Ledger
+from activation.engine.ledger import open_ledger
 from activation.engine.models import Models
 from activation.engine.project import Project
 from activation.engine.warehouse import opened
@@ -44,7 +44,7 @@ def _ground(project: Project) -> Iterator[Finding]:
     except SluiceError as error:
         yield Finding("Warehouse", False, str(error))
     try:
-        with Ledger(project.ledger) as ledger:
+        with open_ledger(project) as ledger:
             waiting = len(ledger.rows("select 1 from runs where status <> 'settled'"))
         yield Finding("Ledger", True, "in order" if not waiting else f"{waiting} interrupted runs; the next run of each closes them")
     except SluiceError as error:

@@ -10,7 +10,7 @@ from sqlglot import exp, select
 
 from activation.engine.declarations import Declarations
 from activation.engine.errors import UsageError
-from activation.engine.ledger import Ledger
+from activation.engine.ledger import open_ledger
 from activation.engine.models import Models
 from activation.engine.project import Project
 from activation.engine.warehouse import DIALECT, opened
@@ -70,7 +70,7 @@ def explain(project: Project, identifier: str, declarations: Declarations) -> Ex
             columns = ("occurred_at", "channel", "event_type", "message_id", "is_bot")
             receipts = _rows(connection, models, "fct_message_events", profile_id, columns)
             found.sections["receipts"] = sorted(receipts, key=lambda row: str(row.get("occurred_at")), reverse=True)[:LONGEST]
-    with Ledger(project.ledger) as ledger:
+    with open_ledger(project) as ledger:
         pending = ledger.rows(
             "select m.ref, m.message_id, m.state, m.as_of from messages m join runs r using (run_id) where m.profile_id = ? and r.status <> 'settled'",
             (profile_id,),

@@ -8,7 +8,7 @@ from typing import Any
 
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.errors import UsageError
-from activation.engine.ledger import Ledger
+from activation.engine.ledger import open_ledger
 from activation.engine.project import Project
 from activation.engine.warehouse import opened, transaction
 
@@ -38,7 +38,7 @@ def status(project: Project, declarations: Declarations) -> Status:
             "select ref, key, run_id, acknowledged_at from activation.sync_snapshot where state = 'held' order by ref, key limit 1000"
         ).fetchall()
         quarantined = dict(connection.execute("select _source, count(*) from raw.quarantine group by 1 order by 1").fetchall())
-    with Ledger(project.ledger) as ledger:
+    with open_ledger(project) as ledger:
         circuits = [dict(row) for row in ledger.rows("select * from circuits where open_until > ?", (time.time(),))]
         interrupted = [dict(row) for row in ledger.rows("select ref, run_id, status, started_at from runs where status <> 'settled'")]
     return Status(
@@ -73,5 +73,5 @@ def release(project: Project, activation: Activation, key: str) -> None:
             raise UsageError(f"{activation.ref} holds no message with the key {key}. `sluice status` lists what is held.")
         connection.execute("delete from activation.sync_snapshot where ref = ? and key = ? and state = 'held'", [activation.ref, key])
         if row[0]:
-            with Ledger(project.ledger) as ledger:
+            with open_ledger(project) as ledger:
                 ledger.settle_message(row[0], "rejected")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +19,7 @@ from activation.engine.content import Renderer
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.deliver import Delivery, Stop
 from activation.engine.errors import GuardStop, InputsMoved, SluiceError
-from activation.engine.ledger import LEASE_SECONDS, Lease, LeaseLost, Ledger
+from activation.engine.ledger import LEASE_SECONDS, Lease, LeaseLost, Ledger, open_ledger
 from activation.engine.links import Links, project_key
 from activation.engine.models import Models
 from activation.engine.plan import Plan, adopt_receipts, make_plan
@@ -67,7 +66,7 @@ class Runner:
 
     def preview(self, activation: Activation) -> Preview:
         """Plan, guards and gate, with nothing sent and nothing moved. The plan file can be applied with its hash."""
-        with Ledger(self.project.ledger) as ledger, opened(self.project) as connection:
+        with open_ledger(self.project) as ledger, opened(self.project) as connection:
             models = Models(self.project)
             plan = make_plan(connection, self.project, models, activation)
             self._note(ledger, plan)
@@ -88,13 +87,13 @@ class Runner:
     ) -> Settled:
         """Run once. Raises Held, PlanRefused, InputsMoved, GuardStop before anything has left. `check` may raise to stop it there too."""
         activation.destination.open_options()  # a missing variable is said now, before anything is locked or written
-        with Ledger(self.project.ledger) as ledger, _held(ledger, activation.ref) as lease:
+        with open_ledger(self.project) as ledger, _held(ledger, activation.ref) as lease:
             self._close_interrupted(ledger, lease, activation)
             return self._run(ledger, lease, activation, plan_hash, override, only_keys, check)
 
     def recover(self, activation: Activation) -> list[Settled]:
         """Close what an earlier process left behind, and do no more."""
-        with Ledger(self.project.ledger) as ledger:
+        with open_ledger(self.project) as ledger:
             if not ledger.unsettled(activation.ref):
                 return []
             with _held(ledger, activation.ref) as lease:
@@ -245,7 +244,7 @@ def _held(ledger: Ledger, ref: str) -> Iterator[Lease]:
     def keep() -> None:
         while not over.wait(LEASE_SECONDS / 3):
             # Busy or full for the moment: it is tried again, or the lease runs out.
-            with suppress(sqlite3.Error, SluiceError), Ledger(ledger.path) as own:
+            with suppress(SluiceError), ledger.again() as own:
                 try:
                     own.renew(lease)
                 except LeaseLost:

@@ -9,7 +9,6 @@ import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from pathlib import Path
 
 import httpx
 
@@ -24,11 +23,11 @@ Sleep = Callable[[float], "asyncio.Future[None]"]
 class Throttle:
     """A token bucket per destination and object, shared between processes through the ledger. Tokens are reserved in small lots."""
 
-    def __init__(self, ledger: Path, name: str, per_second: float) -> None:
+    def __init__(self, ledger: Ledger, name: str, per_second: float) -> None:
         self.name, self.per_second = name, per_second
         self.burst = max(1.0, per_second)
         self.lot = max(1, int(per_second / 10))
-        self._path = ledger
+        self._shared = ledger
         self._left = 0
         self._lock = asyncio.Lock()
         # SQLite waits for the disk: not on the event loop.
@@ -47,7 +46,7 @@ class Throttle:
 
     def _take(self) -> float:
         if self._ledger is None:
-            self._ledger = Ledger(self._path)
+            self._ledger = self._shared.again()
         return self._ledger.take(self.name, self.lot, self.per_second, self.burst)
 
     def close(self) -> None:

@@ -181,7 +181,7 @@ def test_a_message_whose_vendor_has_forgotten_it_by_now_is_held(shop: SmallProje
     sandbox.fault("wechat_official", "timeout", match="touser")
     shop.run(ref)
     with shop.ledger() as ledger:
-        ledger._db.execute("update messages set intended_at = intended_at - 600")
+        ledger.execute("update messages set intended_at = intended_at - 600")
     result = shop.run(ref)
     assert shop.outcomes(result.run_id) == {"p_0": ("unknown", "HELD")}
     assert held(shop) == ["p_0"]

@@ -103,5 +103,5 @@ def test_an_interrupted_run_and_a_newer_ledger_are_findings(shop: SmallProject) 
     finding = findings(shop)["Ledger"]
     assert (finding.ok, finding.sentence) == (
         False,
-        "ledger.db was written by a newer Sluice (ledger version 99, this one knows 1). Upgrade Sluice.",
+        "ledger.db was written by a newer Sluice (ledger version 99, this one knows 2). Upgrade Sluice.",
     )

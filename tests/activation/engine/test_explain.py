@@ -118,7 +118,7 @@ def test_a_message_on_its_way_is_shown(known: SmallProject) -> None:
         run = {"run_id": "r1", "ref": "mail/hello", "kind": "send", "destination": "mail", "channel": "email", "plan_hash": "h",
                "as_of": NOON.isoformat(), "started_at": NOON.isoformat(), "overridden_by": None, "override_reason": None}  # fmt: skip
         ledger.begin_run(lease, run)
-        ledger._db.execute(
+        ledger.execute(
             "insert into messages values ('m_9', 'mail/hello', 'p_1', 'email', 'newsletter', 'r1', 'intended', 0, ?)", (NOON.isoformat(),)
         )
     assert [row["message_id"] for row in look(known, "p_1").sections["on its way"]] == ["m_9"]

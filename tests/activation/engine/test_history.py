@@ -52,7 +52,7 @@ def test_a_run_that_was_interrupted_is_listed_until_it_is_closed(shop: SmallProj
     shop.people(1)
     run_id = shop.run(shop.sync()).run_id
     with shop.ledger() as ledger:
-        ledger._db.execute("update runs set status = 'delivering'")
+        ledger.execute("update runs set status = 'delivering'")
     (interrupted,) = status(shop.project, shop.declarations).interrupted
     assert (interrupted["run_id"], interrupted["status"]) == (run_id, "delivering")
     shop.run(CRM)

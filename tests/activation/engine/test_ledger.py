@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from activation.engine.errors import SluiceError
-from activation.engine.ledger import Intent, Lease, Ledger, Recorded
+from activation.engine.ledger import Intent, Lease, Ledger, LotIntent, LotRecorded, Recorded
 
 REF = "mail/hello"
 MOMENT = "2026-11-20T04:00:00+00:00"
@@ -159,11 +159,29 @@ def test_a_person_who_knows_it_did_not_arrive_frees_a_held_message(ledger: Ledge
 
 def test_several_intents_and_outcomes_are_one_commit_answered_in_their_order(ledger: Ledger) -> None:
     lease, run = begin(ledger)
+    ledger.intend(lease, run, [Intent(0, 0, "m_0"), Intent(9, 0, "m_9")])
+    ledger.record(lease, "run-1", [record("sent", message_id="m_9", row=9)])
+    parts = [[Intent(1, 1, "m_9"), Intent(2, 1, "m_2")], [record("sent", message_id="m_0")], [Intent(3, 2, "m_3")]]
+    answers = ledger.write_together(lease, run, [*parts, [record("sent", row=3, message_id="m_3")]])
+    assert [list(answer) for answer in answers] == [[1], [], [], []]
+    assert answers[0][1].code == "ALREADY_SENT"
+    found = outcomes(ledger)
+    assert (found[0], found[2], found[3]) == (("sent", ""), (None, None), ("sent", ""))
+
+
+def test_an_answer_is_seen_by_a_claim_in_the_same_commit(ledger: Ledger) -> None:
+    lease, run = begin(ledger)
     ledger.intend(lease, run, [Intent(0, 0, "m_1")])
-    parts = [[Intent(1, 1, "m_1"), Intent(2, 1, "m_2")], [record("sent")], [Intent(3, 2, "m_3")], [record("sent", row=3, message_id="m_3")]]
-    answers = ledger.write_together(lease, run, parts)
-    assert [list(answer) for answer in answers] == [[], [], [], []]  # claimed by this very run
-    assert outcomes(ledger) == {0: ("sent", ""), 1: (None, None), 2: (None, None), 3: ("sent", "")}
+    answers = ledger.write_together(lease, run, [[Intent(1, 1, "m_1")], [record("sent")]])
+    assert {row: refusal.code for row, refusal in answers[0].items()} == {1: "ALREADY_SENT"}
+
+
+def test_a_message_on_two_rows_is_refused_on_both(ledger: Ledger) -> None:
+    lease, run = begin(ledger)
+    ledger.intend(lease, run, [Intent(0, 0, "m_1")])
+    ledger.record(lease, "run-1", [record("sent")])
+    lease, run = again(ledger, lease, "run-2")
+    assert set(ledger.intend(lease, run, [Intent(1, 0, "m_1"), Intent(2, 0, "m_1")])) == {1, 2}
 
 
 def test_an_intent_and_its_outcome_may_stand_in_one_part(ledger: Ledger) -> None:
@@ -195,15 +213,62 @@ def test_closing_an_interrupted_run_leaves_what_was_answered_alone(ledger: Ledge
 def test_what_was_written_is_there_when_the_ledger_is_opened_again(ledger: Ledger) -> None:
     lease, run = begin(ledger)
     ledger.intend(lease, run, [Intent(0, 0, "m_1")])
-    with Ledger(ledger.path) as other:
+    with ledger.again() as other:
         assert outcomes(other) == {0: (None, None)}
+
+
+# -- lots -----------------------------------------------------------------------------------------------------------------
+
+
+def lots(ledger: Ledger) -> list[tuple[int, str | None, str | None]]:
+    return [(row["batch"], row["outcome"], row["code"]) for row in ledger.lots("run-1")]
+
+
+def test_a_lot_is_one_line_before_the_call_and_the_same_line_after_it(ledger: Ledger) -> None:
+    lease, run = begin(ledger)
+    ledger.write_together(lease, run, [[LotIntent(0, 0, 1099, 1000)], [LotIntent(1, 1100, 1199, 100)]])
+    assert lots(ledger) == [(0, None, None), (1, None, None)]
+    ledger.write_together(lease, run, [[LotRecorded(0, "sent", "", "")]])
+    assert lots(ledger) == [(0, "sent", ""), (1, None, None)]
+    assert ledger.outcomes("run-1") == []
+
+
+def test_a_row_with_an_answer_of_its_own_stands_beside_its_lot(ledger: Ledger) -> None:
+    lease, run = begin(ledger)
+    ledger.intend(lease, run, [LotIntent(0, 0, 9, 10)])
+    ledger.record(lease, "run-1", [record("rejected", "BAD", None, row=4), LotRecorded(0, "sent", "", "")])
+    assert lots(ledger) == [(0, "sent", "")]
+    assert [(row["row_number"], row["outcome"], row["code"]) for row in ledger.outcomes("run-1")] == [(4, "rejected", "BAD")]
+
+
+def test_a_lot_whose_process_died_is_unknown_but_for_rows_with_an_answer(ledger: Ledger) -> None:
+    lease, run = begin(ledger)
+    ledger.intend(lease, run, [LotIntent(0, 0, 9, 10), LotIntent(1, 10, 29, 15), LotIntent(2, 30, 30, 1)])
+    ledger.record(lease, "run-1", [LotRecorded(0, "sent", "", ""), record("rejected", "BAD", None, row=12)])
+    assert ledger.close_interrupted(lease, "run-1") == 15
+    assert ledger.close_interrupted(lease, "run-1") == 0
+    assert lots(ledger) == [(0, "sent", ""), (1, "unknown", "INTERRUPTED"), (2, "unknown", "INTERRUPTED")]
+    assert outcomes(ledger) == {12: ("rejected", "BAD")}
+
+
+def test_a_run_whose_lot_was_tried_is_not_forgotten(ledger: Ledger) -> None:
+    lease, run = begin(ledger)
+    ledger.intend(lease, run, [LotIntent(0, 0, 9, 10)])
+    ledger.abandon_run(lease, "run-1")
+    assert len(ledger.unsettled(REF)) == 1
+
+
+def test_outcomes_can_be_read_piece_by_piece(ledger: Ledger) -> None:
+    lease, run = begin(ledger)
+    ledger.intend(lease, run, [Intent(number, 0) for number in range(5)])
+    assert [row["row_number"] for row in ledger.outcomes("run-1", after=1, limit=2)] == [2, 3]
 
 
 # -- the file -------------------------------------------------------------------------------------------------------------
 
 
-def test_the_ledger_is_for_its_owner_alone(ledger: Ledger) -> None:
-    files = list(ledger.path.parent.glob("ledger.db*"))
+def test_the_ledger_is_for_its_owner_alone(ledger: Ledger, tmp_path: Path) -> None:
+    files = list(tmp_path.glob("ledger.db*"))
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
 
 
@@ -213,9 +278,9 @@ def test_every_commit_is_on_disk(ledger: Ledger) -> None:
 
 
 def test_a_ledger_of_a_newer_version_is_left_alone(ledger: Ledger) -> None:
-    ledger._db.execute("pragma user_version = 99")
+    ledger.execute("pragma user_version = 99")
     with pytest.raises(SluiceError, match=r"newer Sluice \(ledger version 99"):
-        Ledger(ledger.path)
+        ledger.again()
 
 
 # -- what destinations share ----------------------------------------------------------------------------------------------
@@ -229,7 +294,7 @@ def test_a_bucket_gives_its_burst_and_then_its_rate(ledger: Ledger) -> None:
 
 
 def test_a_bucket_is_shared_by_all_who_know_its_name(ledger: Ledger) -> None:
-    with Ledger(ledger.path) as other:
+    with ledger.again() as other:
         ledger.take("b", 10, 10.0, 10.0)
         assert other.take("b", 1, 10.0, 10.0) == pytest.approx(0.1, abs=0.05)
         assert other.take("another", 1, 10.0, 10.0) == 0.0

@@ -63,7 +63,7 @@ def other(path: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
 
 def expire(ledger: Ledger, ref: str) -> None:
     """As if the holder had not been heard of for as long as a lease runs."""
-    ledger._db.execute("update leases set expires_at = 0 where ref = ?", (ref,))
+    ledger.execute("update leases set expires_at = 0 where ref = ?", (ref,))
 
 
 def test_a_second_process_is_told_who_holds_the_sync(path: Path, other: Callable[[str], subprocess.Popen[str]]) -> None:
@@ -98,14 +98,14 @@ def test_a_holder_that_is_dead_but_not_yet_buried_is_followed_at_once(path: Path
 def test_another_process_with_the_dead_holders_pid_is_not_taken_for_it(path: Path) -> None:
     with Ledger(path) as ledger:
         ledger.acquire("mail/hello", "before")
-        ledger._db.execute("update leases set holder = ?", (f"{os.uname().nodename}:{os.getpid()}:1",))  # this pid, started at boot
+        ledger.execute("update leases set holder = ?", (f"{os.uname().nodename}:{os.getpid()}:1",))  # this pid, started at boot
         ledger.acquire("mail/hello", "mine")
 
 
 def test_a_holder_on_another_machine_is_believed_until_its_lease_runs_out(path: Path) -> None:
     with Ledger(path) as ledger:
         ledger.acquire("mail/hello", "there")
-        ledger._db.execute("update leases set holder = 'elsewhere:1:1'")
+        ledger.execute("update leases set holder = 'elsewhere:1:1'")
         with pytest.raises(Held):
             ledger.acquire("mail/hello", "mine")
         expire(ledger, "mail/hello")
@@ -154,7 +154,7 @@ def test_who_lost_the_lease_writes_nothing(path: Path) -> None:
 def test_a_renewed_lease_is_not_taken(path: Path) -> None:
     with Ledger(path) as ledger:
         lease = ledger.acquire("mail/hello", "mine")
-        ledger._db.execute("update leases set holder = 'elsewhere:1:1', expires_at = 0")
+        ledger.execute("update leases set holder = 'elsewhere:1:1', expires_at = 0")
         ledger.renew(lease)
         with pytest.raises(Held):
             ledger.acquire("mail/hello", "other")

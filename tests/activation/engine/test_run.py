@@ -187,7 +187,7 @@ def test_who_lost_the_lease_while_waiting_for_the_warehouse_settles_nothing(shop
     with warehouse_taken(shop):
         until(lambda: status_of(shop) == ["delivered"])
         with shop.ledger() as ledger:
-            ledger._db.execute("update leases set token = token + 1, holder = 'elsewhere:1:1', expires_at = 0")
+            ledger.execute("update leases set token = token + 1, holder = 'elsewhere:1:1', expires_at = 0")
     thread.join()
     assert isinstance(results[0], LeaseLost)
     assert shop.rows("select count(*) from activation.sync_runs") == [(0,)]
@@ -288,7 +288,7 @@ def test_a_paused_process_that_wakes_after_its_lease_was_taken_writes_nothing(sh
     until(lambda: len(sandbox.taken("aliyun_sms")) == 3)
     process.send_signal(signal.SIGSTOP)
     with shop.ledger() as ledger:  # its lease has run out
-        ledger._db.execute("update leases set expires_at = 0")
+        ledger.execute("update leases set expires_at = 0")
     second = shop.run_here(sandbox, ref)
     before = shop.dump()
     with shop.ledger() as ledger:

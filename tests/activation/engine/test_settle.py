@@ -30,7 +30,7 @@ def again(shop: SmallProject, run_id: str) -> None:
 def forget_settling(shop: SmallProject, run_id: str, history: bool) -> None:
     """As if the process had died between the ledger and the warehouse; or, with its history there, before it could say so."""
     with shop.ledger() as ledger:
-        ledger._db.execute("update runs set status = 'delivered' where run_id = ?", (run_id,))
+        ledger.execute("update runs set status = 'delivered' where run_id = ?", (run_id,))
     if not history:
         tables = ("sync_runs", "sync_changelog", "sync_snapshot")
         shop.sql(*(f"delete from activation.{table} where run_id = '{run_id}'" for table in tables))
@@ -116,11 +116,11 @@ def test_a_run_that_died_in_mid_delivery_is_closed_with_what_is_known(shop: Smal
     result = shop.run(ref)
     forget_settling(shop, result.run_id, history=False)
     with shop.ledger() as ledger:
-        ledger._db.execute("update runs set status = 'delivering', result = 'running', finished_at = null")
-        ledger._db.execute("update deliveries set outcome = null, code = null, reason = null, answered_at = null where row_number = 1")
-        ledger._db.execute("update messages set state = 'intended' where profile_id = 'p_1'")
-        ledger._db.execute("delete from deliveries where row_number > 2")
-        ledger._db.execute("delete from messages where profile_id > 'p_2'")
+        ledger.execute("update runs set status = 'delivering', result = 'running', finished_at = null")
+        ledger.execute("update deliveries set outcome = null, code = null, reason = null, answered_at = null where row_number = 1")
+        ledger.execute("update messages set state = 'intended' where profile_id = 'p_1'")
+        ledger.execute("delete from deliveries where row_number > 2")
+        ledger.execute("delete from messages where profile_id > 'p_2'")
     runner = shop.runner()
     (closed,) = runner.recover(runner.declarations.find(ref))
     assert shop.outcomes(closed.run_id) == {

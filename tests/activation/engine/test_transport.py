@@ -23,7 +23,7 @@ async def talking(
     folder: Path, *answers: Answer | str, idempotent: bool = False, per_second: float = 1000.0, timeout: float = 0.5
 ) -> AsyncIterator[tuple[httpx.AsyncClient, Script]]:
     async with serving(*answers) as script:
-        throttle = Throttle(folder / "ledger.db", "x/y", per_second)
+        throttle = Throttle(Ledger(folder / "ledger.db"), "x/y", per_second)
         async with client(script.address, throttle, idempotent, 4, timeout) as http:
             yield http, script
 
@@ -79,7 +79,7 @@ async def test_a_connection_that_is_refused_is_tried_again(tmp_path: Path, quick
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        async with client(address, Throttle(tmp_path / "ledger.db", "x/y", 1000.0), False, 4, 1.0) as http:
+        async with client(address, Throttle(Ledger(tmp_path / "ledger.db"), "x/y", 1000.0), False, 4, 1.0) as http:
             with pytest.raises(httpx.ConnectError):
                 await http.post("/")
 
@@ -116,7 +116,7 @@ async def test_two_destinations_clients_share_one_rate(tmp_path: Path) -> None:
     async with serving(OK) as script:
 
         async def deliver() -> None:
-            async with client(script.address, Throttle(tmp_path / "ledger.db", "x/y", 20.0), False, 4, 5.0) as http:
+            async with client(script.address, Throttle(Ledger(tmp_path / "ledger.db"), "x/y", 20.0), False, 4, 5.0) as http:
                 await asyncio.gather(*(http.post("/") for _ in range(15)))
 
         await asyncio.gather(deliver(), deliver())
@@ -131,7 +131,7 @@ async def test_waiting_for_a_turn_does_not_hold_up_the_loop(tmp_path: Path) -> N
             beats.append(None)
             await asyncio.sleep(0.01)
 
-    throttle = Throttle(tmp_path / "ledger.db", "x/y", 2.0)
+    throttle = Throttle(Ledger(tmp_path / "ledger.db"), "x/y", 2.0)
     heart = asyncio.create_task(beat())
     for _ in range(3):
         await throttle.wait()
@@ -140,9 +140,10 @@ async def test_waiting_for_a_turn_does_not_hold_up_the_loop(tmp_path: Path) -> N
     assert len(beats) > 10
 
 
-def test_a_throttle_that_was_never_used_makes_no_ledger(tmp_path: Path) -> None:
-    Throttle(tmp_path / "ledger.db", "x/y", 2.0).close()
-    assert not (tmp_path / "ledger.db").exists()
+def test_a_throttle_that_was_never_used_takes_nothing(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        Throttle(ledger, "x/y", 2.0).close()
+        assert ledger.rows("select * from buckets") == []
 
 
 async def test_the_bucket_is_in_the_ledger(tmp_path: Path) -> None:
