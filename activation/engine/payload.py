@@ -1,23 +1,68 @@
-"""What leaves of a row: its mapped columns as one JSON object, in SQL."""
+"""What leaves of a row, and what tells it from another: expressions over its mapped columns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sqlglot import exp
+
+STRINGS = {"VARCHAR", "TEXT", "STRING"}
+NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT", "UHUGEINT", "DECIMAL")
+MOMENTS = ("BOOLEAN", "DATE", "TIME", "TIMESTAMP", "INTERVAL", "UUID", "DOUBLE", "FLOAT")
 
 
 def text(column: exp.Expression) -> exp.Expression:
     return exp.cast(column, "varchar")
 
 
-def payload(fields: Mapping[str, str], types: Mapping[str, str], table: str) -> exp.Expression:
-    """The mapped columns of `table` as one JSON object, in the order declared: what leaves, and what is hashed."""
-    pairs: list[exp.Expression] = []
-    for name, source in fields.items():
-        column: exp.Expression = exp.column(source, table=table, quoted=True)
-        if types[source] in {"DOUBLE", "FLOAT"}:
-            # JSON has no word for "not a number" and infinity.
-            column = exp.Case().when(exp.Anonymous(this="isfinite", expressions=[column]), column.copy())
-        pairs += [exp.Literal.string(name), column]
-    return text(exp.Anonymous(this="json_object", expressions=pairs)) if pairs else exp.Literal.string("{}")
+def mapped(column: str, types: Mapping[str, str], table: str) -> exp.Expression:
+    """A column as it leaves. JSON has no word for "not a number" and infinity: they leave as null."""
+    value = exp.column(column, table=table, quoted=True)
+    if types[column] in {"DOUBLE", "FLOAT"}:
+        return exp.Case().when(exp.Anonymous(this="isfinite", expressions=[value]), value.copy())
+    return value
+
+
+def payload(
+    fields: Mapping[str, str],
+    types: Mapping[str, str],
+    table: str,
+    extra: Mapping[str, exp.Expression] | None = None,
+    quiet: Iterable[str] = (),
+) -> exp.Expression:
+    """The mapped columns of `table`, then `extra`, as one JSON object in the order declared: what leaves.
+
+    Fields that are `quiet` come last, and are not there when they are null.
+    """
+    values = {name: mapped(column, types, table) for name, column in fields.items()} | dict(extra or {})
+    if not values:
+        return exp.Literal.string("{}")
+    quiet = set(quiet)
+    whole = json_object({name: value for name, value in values.items() if name not in quiet})
+    if quiet:
+        # Merging drops what is null in the second object, and nothing else.
+        patch = json_object({name: value for name, value in values.items() if name in quiet})
+        whole = exp.Anonymous(this="json_merge_patch", expressions=[whole, patch])
+    return text(whole)
+
+
+def json_object(values: Mapping[str, exp.Expression]) -> exp.Expression:
+    pairs = [part for name, value in values.items() for part in (exp.Literal.string(name), value)]
+    return exp.Anonymous(this="json_object", expressions=pairs)
+
+
+def fingerprint(values: Iterable[tuple[exp.Expression, str]]) -> exp.Expression:
+    """64 bits over values and their types: equal for equal rows, and different for different ones but for one chance in 2⁶⁴.
+
+    DuckDB's hash of a string is weak beyond twelve bytes: two characters eight apart can cancel out. They cannot in the string and in
+    the same string moved by three bytes, so both are hashed; that costs half of what a slice costs, and far less than md5.
+    It may change with DuckDB's version: whoever keeps it keeps the version too.
+    """
+    parts: list[exp.Expression] = []
+    for value, kind in values:
+        if kind.startswith(NUMBERS + MOMENTS) and not kind.endswith("]"):
+            parts.append(value)
+        else:
+            string = value if kind in STRINGS else text(value)
+            parts += [string, exp.DPipe(this=exp.Literal.string("abc"), expression=string.copy())]
+    return exp.Anonymous(this="hash", expressions=parts)

@@ -14,18 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from sqlglot import exp, select
 
-from activation.engine import audience
+from activation.engine import differences
 from activation.engine.declarations import Activation
-from activation.engine.errors import PlanRefused
 from activation.engine.models import Models
-from activation.engine.payload import payload, text
 from activation.engine.project import Project
-from activation.engine.warehouse import DIALECT, transaction
-from activation.engine.yaml_file import did_you_mean
+from activation.engine.warehouse import transaction
 
-HASH_VERSION = "md5-json-1"
+PLAN_VERSION = "plan-2"
 
 
 @dataclass(frozen=True)
@@ -50,9 +46,7 @@ def make_plan(
     connection: duckdb.DuckDBPyConnection, project: Project, models: Models, activation: Activation, only_keys: list[str] | None = None
 ) -> Plan:
     """Compare source and state and write the plan file. Raises PlanRefused when the source is not what the declaration says."""
-    current = audience.rows(connection, models, activation) if activation.kind == "send" else _sync_rows(connection, models, activation)
-    connection.execute(f"create or replace temporary table current_rows as {current.sql(DIALECT)}")
-    connection.execute("create or replace temporary table planned as " + _compare(activation).sql(DIALECT))
+    found = differences.find(connection, models, activation)
     if only_keys is not None:
         connection.execute("create or replace temporary table only_keys as select unnest(?::varchar[]) as key", [only_keys])
         connection.execute("delete from planned where key is null or key not in (select key from only_keys)")
@@ -61,7 +55,6 @@ def make_plan(
             "select case when invalid_code is null then operation else 'invalid' end, count(*) from planned group by 1"
         ).fetchall()
     )
-    source_rows = _one(connection, "select count(*) from current_rows")
     plan_hash = _content_hash(connection, activation)
     file = project.plans / f"{activation.ref.replace('/', '__')}-{plan_hash}.parquet"
     _write(connection, file)
@@ -71,7 +64,7 @@ def make_plan(
         plan_hash=plan_hash,
         file=file,
         counts={name: counts.get(name, 0) for name in ("add", "change", "remove", "invalid")},
-        source_rows=source_rows,
+        source_rows=found.source_rows,
         acknowledged=_one(connection, "select count(*) from activation.sync_snapshot where ref = ? and state = 'acknowledged'", ref),
         held=_one(connection, "select count(*) from activation.sync_snapshot where ref = ? and state = 'held'", ref),
     )
@@ -99,91 +92,14 @@ def adopt_receipts(connection: duckdb.DuckDBPyConnection, models: Models, activa
     return [message_id for _, message_id in arrived]
 
 
-# -- the rows of today ----------------------------------------------------------------------------------------------------
-
-
-def _sync_rows(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation) -> exp.Select:
-    spec = activation.sync
-    columns = models.columns(connection, spec.model)
-    wanted = {"key": spec.key, "match_on": spec.match_on, **{f"fields.{name}": column for name, column in spec.fields.items()}}
-    missing = [f"`{column}` ({where}){did_you_mean(column, set(columns))}" for where, column in wanted.items() if column not in columns]
-    if missing:
-        raise PlanRefused(f"{activation.file}: model `{spec.model}` has no column {'; no column '.join(missing)}")
-    has_profile = "profile_id" in columns
-    return (
-        select(
-            text(exp.column(spec.key, table="source", quoted=True)).as_("key"),
-            (text(exp.column("profile_id", table="source")) if has_profile else exp.cast(exp.null(), "varchar")).as_("profile_id"),
-            text(exp.column(spec.match_on, table="source", quoted=True)).as_("match_value"),
-            payload(spec.fields, columns, "source").as_("payload"),
-        )
-        .from_(models.relation(spec.model).expression("source"))
-    )  # fmt: skip
-
-
-# -- the comparison -------------------------------------------------------------------------------------------------------
-
-
-def _compare(activation: Activation) -> exp.Select:
-    """Current rows against the state. A send never changes or removes: a person is in its state once, whatever became of the fields."""
-    is_send = activation.kind == "send"
-    ref = exp.Literal.string(activation.ref)
-    valid = select("*", exp.func("md5", exp.column("payload"), dialect=DIALECT).as_("hash"),
-                   "count(*) over (partition by key) as copies").from_("current_rows")  # fmt: skip
-    state = select("*").from_(exp.table_("sync_snapshot", db="activation")).where(exp.column("ref").eq(ref))
-    # Whom a record is found by is part of what was acknowledged, whether or not it is a field too.
-    changed = "false" if is_send else "state.hash is distinct from valid.hash or state.match_value is distinct from valid.match_value"
-    code = (
-        "case when valid.copies is not null and valid.key is null then 'NULL_KEY' when valid.copies > 1 then 'DUPLICATE_KEY' "
-        "when valid.copies is not null and valid.match_value is null and " + ("false" if is_send else "true") + " then 'NULL_MATCH' end"
-    )
-    operation = (
-        "case when valid.copies is null then 'remove' when state.key is null or state.state = 'unconfirmed' then 'add' "
-        f"when ({changed}) or ({code}) is not null then 'change' end"
-    )
-    kept = ["valid.copies is not null"]
-    if not is_send and activation.sync.mode == "mirror":
-        kept.append("valid.copies is null and state.state in ('acknowledged', 'unconfirmed')")
-    message = (
-        f"case when valid.key is not null then 'm_' || md5({exp.Literal.string(activation.ref + '|').sql(DIALECT)} || valid.key) end"
-        if is_send
-        else "cast(null as varchar)"
-    )
-    joined = (
-        select(
-            f"{operation} as operation",
-            "coalesce(valid.key, state.key) as key",
-            "coalesce(valid.profile_id, state.profile_id) as profile_id",
-            "coalesce(valid.match_value, state.match_value) as match_value",
-            f"{message} as message_id",
-            "state.provider_id",
-            "coalesce(valid.payload, cast(state.payload as varchar)) as payload",
-            "valid.hash",
-            "cast(state.payload as varchar) as before",
-            f"{code} as invalid_code",
-        )
-        .with_("valid", as_=valid)
-        .with_("state", as_=state)
-        .from_("valid")
-        .join("state", on="valid.key = state.key", join_type="full outer")
-        .where(" or ".join(f"({part})" for part in kept))
-    )
-    order = "case operation when 'add' then 1 when 'change' then 2 else 3 end, key, hash, match_value"
-    return (
-        select(f"row_number() over (order by {order}) - 1 as row_number", "*")
-        .from_(joined.subquery("compared"))
-        .where("operation is not null or invalid_code is not null")
-    )
-
-
 def _content_hash(connection: duckdb.DuckDBPyConnection, activation: Activation) -> str:
     """Sixteen hex digits over what the plan would do, the same for the same rows and mapping, in whatever order they were found."""
     row = connection.execute(
         "select count(*), coalesce(bit_xor(h), 0)::varchar, coalesce(sum(h % 9223372036854775783), 0)::varchar from (select md5_number(concat_ws('|', "
-        "operation, coalesce(key, '∅'), coalesce(hash, '∅'), coalesce(match_value, '∅'), coalesce(message_id, '∅'), coalesce(invalid_code, '∅'))) as h from planned)"
+        "operation, coalesce(key, '∅'), coalesce(payload, '∅'), coalesce(match_value, '∅'), coalesce(message_id, '∅'), coalesce(invalid_code, '∅'))) as h from planned)"
     ).fetchone()
     text = "\n".join(
-        [HASH_VERSION, activation.ref, activation.spec.model_dump_json(exclude={"schedule", "description", "guards"}), repr(row)]
+        [PLAN_VERSION, activation.ref, activation.spec.model_dump_json(exclude={"schedule", "description", "guards"}), repr(row)]
     )
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -14,7 +14,6 @@ import pyarrow as pa
 from activation.engine.declarations import Activation
 from activation.engine.errors import SluiceError
 from activation.engine.ledger import Ledger
-from activation.engine.plan import HASH_VERSION
 from activation.engine.warehouse import query, transaction
 
 OUTCOMES = ("sent", "rejected", "withheld", "unknown", "skipped", "invalid")
@@ -92,7 +91,6 @@ def settle(
             "is_sync": activation.kind == "sync",
             # An unanswered message is held. An unanswered record is planned again: writing it twice is writing it once.
             "holds": activation.object.message and not activation.object.idempotency_seconds,
-            "hash_version": HASH_VERSION,
             "now": datetime.fromisoformat(run["as_of"]).replace(tzinfo=None),
             "run_id": run_id,
         }

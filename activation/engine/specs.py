@@ -74,6 +74,12 @@ def _encoding(value: str) -> str:
     return value
 
 
+def _order(value: str) -> str:
+    if not re.match(r"^[a-z_][a-z0-9_]* (asc|desc)$", value):
+        raise ValueError("write a column and a direction, such as `score desc`")
+    return value
+
+
 Name = Annotated[str, AfterValidator(_name)]
 TimeOfDay = Annotated[str, AfterValidator(_time)]
 Zone = Annotated[str, AfterValidator(_zone)]
@@ -83,6 +89,7 @@ Encoding = Annotated[str, AfterValidator(_encoding)]
 Text = Annotated[str, Field(min_length=1)]
 Mode = Literal["upsert", "mirror", "append"]
 MatchPolicy = Literal["upsert", "update_only", "create_only"]
+NullPolicy = Literal["send_null", "skip_null", "set_if_empty"]
 OnRemoved = Literal["nothing", "clear_fields", "remove_from_list", "archive", "delete"]
 
 
@@ -123,13 +130,32 @@ class Guards(Spec):
     max_removed_pct: float = Field(default=20.0, ge=0, le=100)
     max_removed: int | None = Field(default=None, ge=0)
     max_changed_pct: float | None = Field(default=None, ge=0, le=100)
+    max_changed: int | None = Field(default=None, ge=0)
+    max_added_pct: float | None = Field(default=None, ge=0)
     max_added: int | None = Field(default=None, ge=0)
+    max_total_pct: float | None = Field(default=None, gt=0)
     max_total: int | None = Field(default=None, ge=1)
     max_rejected_pct: float = Field(default=50.0, ge=0, le=100)
 
 
+class Scope(Spec):
+    """Removals only below parents that are there: `parent` is a mapped column that names the parent of a row.
+
+    A parent is there when a current row names it, or, with `of`, when it is a key of that sync's model.
+    """
+
+    parent: Text
+    of: Text | None = None
+
+
 class Sync(Spec):
-    """`syncs/<destination>/<name>.yml`: keeps a destination equal to a model."""
+    """`syncs/<destination>/<name>.yml`: keeps a destination equal to a model.
+
+    Rows are about people, each of whom is asked for consent, or about accounts, where no person gets anything.
+
+    `nulls` says of a field what to do when it has no value: `send_null` (the default) sends that it has none, `skip_null` keeps what the
+    destination has, and `set_if_empty` also keeps it when there is a value, once one was acknowledged.
+    """
 
     description: str = ""
     model: Name
@@ -139,11 +165,22 @@ class Sync(Spec):
     mode: Mode = "upsert"
     match_policy: MatchPolicy = "upsert"
     on_removed: OnRemoved = Field(default="nothing", validate_default=True)
+    on_merged: OnRemoved | None = None
     purpose: Text
     fields: dict[str, Text] = Field(min_length=1)
+    nulls: dict[str, NullPolicy] = {}
+    about: Literal["people", "accounts"] = "people"
+    scope: Scope | None = None
     settings: dict[str, Any] = {}
     guards: Guards = Guards()
     schedule: Cron | None = None
+
+    @field_validator("nulls")
+    @classmethod
+    def _are_of_fields(cls, value: dict[str, str], info: Any) -> dict[str, str]:
+        for name in sorted(set(value) - set(info.data.get("fields", value))):
+            raise ValueError(f"`{name}` is not one of the fields")
+        return value
 
     @field_validator("on_removed")
     @classmethod
@@ -155,16 +192,83 @@ class Sync(Spec):
             raise ValueError(f"acts only with mode mirror; mode {mode} never removes")
         return value
 
+    @field_validator("on_merged")
+    @classmethod
+    def _fits_key_and_mode(cls, value: str | None, info: Any) -> str | None:
+        if value is not None and info.data.get("key", "profile_id") != "profile_id":
+            raise ValueError("acts only where `key` is profile_id: other keys are not merged")
+        removed = info.data.get("on_removed", value)
+        if info.data.get("mode") == "mirror" and value not in {None, "nothing", removed}:
+            raise ValueError(f"with mode mirror it is what on_removed says ({removed}), or nothing")
+        return value
+
+    @property
+    def merged(self) -> str:
+        """What happens over there to the record of a profile that was found to be another's."""
+        return self.on_merged or (self.on_removed if self.mode == "mirror" else "nothing")
+
+    @property
+    def removal(self) -> str:
+        """What a planned `remove` does over there."""
+        return self.on_removed if self.mode == "mirror" else self.merged
+
+
+class Limit(Spec):
+    """Only the first `top` people (of each value of `per`, where it is given), in the order of a column; ties go by profile id."""
+
+    top: int = Field(ge=1)
+    by: Annotated[str, AfterValidator(_order)]
+    per: Name | None = None
+
+    @property
+    def column(self) -> str:
+        return self.by.split()[0]
+
+    @property
+    def descending(self) -> bool:
+        return self.by.endswith(" desc")
+
 
 class Audience(Spec):
-    """Whom a send addresses: people of any included segment and of no excluded one."""
+    """Whom a send addresses: people of any included segment and of no excluded one, as many as `limit` lets through."""
 
     include: list[Name] = Field(min_length=1)
     exclude: list[Name] = []
+    limit: Limit | None = None
+
+
+class Holdout(Spec):
+    """This part of the people never gets it, so that its effect can be measured. Who that is depends on the salt and the person alone."""
+
+    percent: float = Field(gt=0, lt=100)
+    salt: Text | None = None
+
+
+class Experiment(Spec):
+    """People are divided among arms by weight, for good. The arm `control` gets nothing; `content` names another content for an arm."""
+
+    name: Name
+    arms: dict[str, Annotated[int, Field(ge=1)]] = Field(min_length=2)
+    content: dict[str, Name] = {}
+
+    @field_validator("arms")
+    @classmethod
+    def _are_names(cls, value: dict[str, int]) -> dict[str, int]:
+        for arm in value:
+            _name(arm)
+        return value
+
+    @field_validator("content")
+    @classmethod
+    def _is_of_arms(cls, value: dict[str, str], info: Any) -> dict[str, str]:
+        for arm in value:
+            if arm == "control" or arm not in info.data.get("arms", value):
+                raise ValueError(f"`{arm}` is not an arm that gets a message")
+        return value
 
 
 class Send(Spec):
-    """`sends/<name>.yml`: a message to an audience, once for each person."""
+    """`sends/<name>.yml`: a message to an audience, once for each person. A higher `priority` may use what a cap reserves."""
 
     description: str = ""
     destination: Name
@@ -173,6 +277,9 @@ class Send(Spec):
     purpose: Text
     content: Name
     fields: dict[str, Text] = {}
+    priority: int = 0
+    holdout: Holdout | None = None
+    experiment: Experiment | None = None
     quiet_hours: Literal["defer", "drop"] = "defer"
     settings: dict[str, Any] = {}
     guards: Guards = Guards()
@@ -219,60 +326,3 @@ class Content(Spec):
         if not (self.email or self.sms or self.wechat):
             raise ValueError("says nothing yet: write it for `email`, `sms` or `wechat`")
         return self
-
-
-class Purpose(Spec):
-    """Why a row may leave. `consent`: only with consent; `objection`: unless withdrawn; `transactional`: owed to the person, caps do not count."""
-
-    description: str = ""
-    basis: Literal["consent", "objection", "transactional"]
-
-
-class Purposes(Spec):
-    """`policies/purposes.yml`. A purpose that is not here is refused by the gate."""
-
-    purposes: dict[str, Purpose]
-
-
-class Cap(Spec):
-    """At most `messages` in the last `days` to one person, over `channel` (all channels when left out)."""
-
-    channel: str | None = None
-    messages: int = Field(ge=1)
-    days: float = Field(gt=0)
-
-
-class FrequencyCaps(Spec):
-    """`policies/frequency_caps.yml`."""
-
-    caps: list[Cap]
-
-
-class QuietWindow(Spec):
-    """No marketing from `from` to `to` by the person's own clock; may cross midnight."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True, hide_input_in_errors=True)
-    start: TimeOfDay = Field(alias="from")
-    end: TimeOfDay = Field(alias="to")
-
-    @field_validator("end")
-    @classmethod
-    def _differs(cls, value: str, info: Any) -> str:
-        if value == info.data.get("start"):
-            raise ValueError("`from` and `to` are the same: that is either never or always")
-        return value
-
-
-class QuietHours(Spec):
-    """`policies/quiet_hours.yml`. `default_time_zone` holds where a person's own is not known."""
-
-    default_time_zone: Zone = "UTC"
-    channels: dict[str, QuietWindow] = {}
-
-
-class Policies(Spec):
-    """All policies together. What is not declared is not allowed (purposes) or not limited (caps, quiet hours)."""
-
-    purposes: dict[str, Purpose] = {}
-    caps: list[Cap] = []
-    quiet_hours: QuietHours = QuietHours()

@@ -1,7 +1,7 @@
 -- Every row of the plan with its one outcome: invalid as planned, withheld by the gate, what the ledger recorded, else skipped.
 create or replace temporary table outcomes as
 select
-    p.row_number, p.operation, p.key, p.profile_id, p.match_value, p.message_id, p.payload, p.hash,
+    p.row_number, p.operation, p.key, p.profile_id, p.match_value, p.message_id, coalesce(p.acknowledges, p.payload) as payload, p.hash, p.hash_version,
     case
         when p.invalid_code is not null then 'invalid'
         when v.code is not null then 'withheld'

@@ -41,11 +41,18 @@ create table if not exists activation.sync_changelog (
 
 -- One row per sync and key: what the destination last acknowledged. Sends keep one row per person who got, or may have got, the message.
 create table if not exists activation.sync_snapshot (
-    ref varchar, key varchar, hash varchar, hash_version varchar, payload json, match_value varchar, profile_id varchar,
+    ref varchar, key varchar,
+    -- fingerprint of what was acknowledged, and how it was made; `uncertain`: nobody knows what the destination holds
+    hash ubigint, hash_version varchar, payload json, match_value varchar, profile_id varchar,
     provider_id varchar, acknowledged_at timestamp, run_id varchar,
     -- acknowledged (without a hash: a later change may have arrived); unconfirmed: a record that may be there, planned again;
     -- held: a message that may have arrived, not repeated; dropped: not to be sent any more
     state varchar
+);
+
+-- One row per person and holdout or experiment: the arm that was drawn when the person was first asked about, never drawn again.
+create table if not exists activation.assignments (
+    name varchar, profile_id varchar, arm varchar, assigned_at timestamp, run_id varchar
 );
 
 create or replace view activation.sync_rejections as

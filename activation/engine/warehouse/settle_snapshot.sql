@@ -15,7 +15,7 @@ insert into activation.sync_snapshot
 select
     $ref, key,
     case when outcome = 'unknown' and $is_sync then null else hash end,
-    $hash_version, payload, match_value, profile_id, provider_id, $now, $run_id,
+    case when outcome = 'unknown' and $is_sync then 'uncertain' else hash_version end, payload, match_value, profile_id, provider_id, $now, $run_id,
     case
         when outcome = 'withheld' then 'dropped'
         when outcome = 'unknown' and $is_sync then 'unconfirmed'
@@ -29,6 +29,6 @@ where operation <> 'remove' and key is not null and (
     or (outcome = 'unknown' and $is_sync and operation = 'add')
 );
 
--- A change or removal that may have arrived: no row equals this one any more, so it is planned again whatever the source says by then.
-update activation.sync_snapshot set hash = null
+-- A change or removal that may have arrived: nothing is known of it any more, so it is planned again whatever the source says by then.
+update activation.sync_snapshot set hash = null, hash_version = 'uncertain'
 where ref = $ref and $is_sync and key in (select key from outcomes where outcome = 'unknown' and operation in ('change', 'remove'));

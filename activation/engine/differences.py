@@ -1,0 +1,309 @@
+"""Today's rows against what was last acknowledged: which are new, changed, or gone, as the table `planned`.
+
+Rows are told apart by a 64-bit fingerprint over key, match value and mapped fields. Those whose fingerprint was acknowledged are done with
+after one scan and one join of integers; only what is left is looked at by key, turned into JSON, and ordered. When the sums over all
+fingerprints agree, not even the join is needed. Work grows with what changed, but for that one scan.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import duckdb
+from sqlglot import exp, select
+
+from activation.engine import audience
+from activation.engine.declarations import Activation
+from activation.engine.errors import PlanRefused
+from activation.engine.models import Models
+from activation.engine.payload import fingerprint, json_object, mapped, payload, text
+from activation.engine.warehouse import DIALECT
+from activation.engine.yaml_file import did_you_mean
+
+FINGERPRINT = f"duckdb-{duckdb.__version__}-1"
+UNCERTAIN = "uncertain"  # the state's hash_version for a row of which nobody knows what the destination holds: always planned
+
+
+@dataclass(frozen=True)
+class Today:
+    """The rows of today: a table whose rows keep their rowid, and what of each row is needed, as expressions over `source`."""
+
+    table: exp.Table
+    key: exp.Expression
+    profile_id: exp.Expression
+    match_value: exp.Expression
+    payload: exp.Expression
+    fingerprint: exp.Expression
+    addressed: exp.Expression = field(default_factory=exp.true)
+
+    @property
+    def hash_version(self) -> str:
+        """Says how fingerprints were made: two of different versions are not compared."""
+        return f"{FINGERPRINT}-{hashlib.sha256(self.fingerprint.sql(DIALECT).encode()).hexdigest()[:12]}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What was compared: rows of today, and how their fingerprints were made."""
+
+    source_rows: int
+    hash_version: str
+
+
+def find(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation) -> Difference:
+    """Make the temporary table `planned`. Raises PlanRefused when the source is not what the declaration says."""
+    today = _send_today(connection, models, activation) if activation.kind == "send" else _sync_today(connection, models, activation)
+    ref = exp.Literal.string(activation.ref).sql(DIALECT)
+    source = today.table.sql(DIALECT)
+    if activation.kind == "send":
+        # Whoever is in the state of a send is done with, whatever became of the fields.
+        connection.execute(
+            f"create or replace temporary table unlike as select source.rowid as source_row, cast(null as bigint) as state_row from {source} "
+            f"where {today.key.sql(DIALECT)} is null or not exists (select 1 from activation.sync_snapshot where ref = {ref} and key = {today.key.sql(DIALECT)})"
+        )
+        source_rows = _count(connection, f"select count(*) from {source}")
+    else:
+        source_rows = _unlike(connection, today, ref)
+    _read(connection, today, ref)
+    if activation.kind == "sync" and _hides_a_double(connection, ref):
+        connection.execute(
+            "create or replace temporary table unlike as select source_row, cast(null as bigint) as state_row from today "
+            f"union all select null, rowid from activation.sync_snapshot where ref = {ref}"
+        )
+        _read(connection, today, ref)
+    removable = audience.removable(connection, models, activation) if activation.kind == "sync" else exp.true()
+    connection.execute(f"create or replace temporary table planned as {_compare(activation, today.hash_version, removable).sql(DIALECT)}")
+    _rebaseline(connection)
+    return Difference(source_rows, today.hash_version)
+
+
+# -- the rows of today ----------------------------------------------------------------------------------------------------
+
+
+def _sync_today(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation) -> Today:
+    spec = activation.sync
+    types = models.columns(connection, spec.model)
+    wanted = {"key": spec.key, "match_on": spec.match_on, **{f"fields.{name}": column for name, column in spec.fields.items()}}
+    missing = [f"`{column}` ({where}){did_you_mean(column, set(types))}" for where, column in wanted.items() if column not in types]
+    if missing:
+        raise PlanRefused(f"{activation.file}: model `{spec.model}` has no column {'; no column '.join(missing)}")
+    relation = models.relation(spec.model)
+    table = relation.expression("source")
+    if not _count(
+        connection, "select count(*) from duckdb_tables() where schema_name = ? and table_name = ?", (relation.schema, relation.table)
+    ):
+        # A view is read once: it could give other rows the second time.
+        needed = dict.fromkeys([*wanted.values(), *(["profile_id"] if "profile_id" in types else [])])
+        rows = select(*(exp.column(column, quoted=True) for column in needed)).from_(table)
+        table = _kept(connection, rows)
+    key, match_value = (text(exp.column(column, table="source", quoted=True)) for column in (spec.key, spec.match_on))
+    values = [(mapped(column, types, "source"), types[column]) for column in (spec.key, spec.match_on, *spec.fields.values())]
+    return Today(
+        table,
+        key,
+        text(exp.column("profile_id", table="source")) if "profile_id" in types else exp.cast(exp.null(), "varchar"),
+        match_value,
+        payload(spec.fields, types, "source", quiet=_quiet(spec.nulls)),
+        fingerprint([(exp.Literal.string(",".join(spec.fields)), "VARCHAR"), *values]),
+        audience.not_excluded(connection, models, activation, "source") if "profile_id" in types else exp.true(),
+    )
+
+
+def _send_today(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation) -> Today:
+    table = _kept(connection, audience.rows(connection, models, activation))
+    columns = {name: exp.column(name, table="source") for name in ("key", "profile_id", "match_value", "payload")}
+    return Today(
+        table, **columns, fingerprint=fingerprint([(columns[name].copy(), "VARCHAR") for name in ("key", "match_value", "payload")])
+    )
+
+
+def _kept(connection: duckdb.DuckDBPyConnection, rows: exp.Select) -> exp.Table:
+    connection.execute(f"create or replace temporary table source_rows as {rows.sql(DIALECT)}")
+    return exp.table_("source_rows", db="temp", alias="source")
+
+
+def _quiet(nulls: Mapping[str, str]) -> dict[str, str]:
+    return {name: policy for name, policy in nulls.items() if policy != "send_null"}
+
+
+# -- which of them were not acknowledged ------------------------------------------------------------------------------------
+
+
+def _unlike(connection: duckdb.DuckDBPyConnection, today: Today, ref: str) -> int:
+    """`unlike`: rows of today that equal nothing acknowledged, and rows of the state that nothing equals. Returns how many rows there are."""
+    connection.execute(
+        f"create or replace temporary table today as select source.rowid as source_row, {today.fingerprint.sql(DIALECT)} as hash from {today.table.sql(DIALECT)} "
+        f"where {today.addressed.sql(DIALECT)}"
+    )
+    version = exp.Literal.string(today.hash_version).sql(DIALECT)
+    acknowledged = f"ref = {ref} and state = 'acknowledged' and hash is not null and hash_version = {version}"
+    sums = "count(*), coalesce(bit_xor(hash), 0), coalesce(sum(hash), 0)"
+    now = connection.execute(f"select {sums} from today").fetchone()
+    then = connection.execute(f"select {sums} from activation.sync_snapshot where {acknowledged}").fetchone()
+    rows = _count(connection, f"select count(*) from activation.sync_snapshot where ref = {ref}")
+    assert now is not None
+    assert then is not None
+    if now == then and rows == then[0]:
+        connection.execute("create or replace temporary table unlike (source_row bigint, state_row bigint)")
+        return int(now[0])
+    connection.execute(
+        f"""
+        create or replace temporary table unlike as
+        select today.source_row, state.state_row
+        from today full join (select rowid as state_row, hash from activation.sync_snapshot where {acknowledged}) as state on today.hash = state.hash
+        where today.hash is null or state.hash is null
+        union all
+        select null, rowid from activation.sync_snapshot where ref = {ref} and not ({acknowledged})
+        """
+    )
+    left = connection.execute("select count(source_row), count(state_row) from unlike").fetchone()
+    assert left is not None
+    # Every row that is alike has one partner. When it has not, a row stands twice in the source (or two fingerprints are the same by
+    # chance, once in a million plans of ten million rows): then everything is compared by key.
+    if now[0] - left[0] != rows - left[1]:
+        connection.execute(
+            f"create or replace temporary table unlike as select source_row, cast(null as bigint) as state_row from today "
+            f"union all select null, rowid from activation.sync_snapshot where ref = {ref}"
+        )
+    return int(now[0])
+
+
+def _read(connection: duckdb.DuckDBPyConnection, today: Today, ref: str) -> None:
+    """`new_rows` and `old_rows`: what is unlike, whole."""
+    columns = ((today.key, "key"), (today.profile_id, "profile_id"), (today.match_value, "match_value"), (today.payload, "payload"), (today.fingerprint, "hash"))  # fmt: skip
+    listed = ", ".join(f"{expression.sql(DIALECT)} as {name}" for expression, name in columns)
+    connection.execute(
+        f"create or replace temporary table new_rows as select {listed} from {today.table.sql(DIALECT)} "
+        "join (select source_row from unlike where source_row is not null) as unlike on source.rowid = unlike.source_row"
+    )
+    connection.execute(
+        "create or replace temporary table old_rows as select s.rowid as state_row, s.* from activation.sync_snapshot as s "
+        f"join (select state_row from unlike where state_row is not null) as unlike on s.rowid = unlike.state_row where s.ref = {ref}"
+    )
+
+
+def _hides_a_double(connection: duckdb.DuckDBPyConnection, ref: str) -> bool:
+    """Whether the key of a new row is acknowledged by another row of today that has not changed: then it stands twice."""
+    return bool(
+        _count(
+            connection,
+            f"select count(*) from (select key from activation.sync_snapshot where ref = {ref}) as s "
+            "semi join (select key from new_rows anti join old_rows using (key)) as n on s.key = n.key",
+        )
+    )
+
+
+# -- what is to happen to them ------------------------------------------------------------------------------------------------
+
+
+def _compare(activation: Activation, hash_version: str, removable: exp.Expression) -> exp.Select:
+    """New rows against old ones, by key."""
+    is_send = activation.kind == "send"
+    nulls = {} if is_send else _quiet(activation.sync.nulls)
+    version = exp.Literal.string(hash_version).sql(DIALECT)
+    valid = select("*", "count(*) over (partition by key) as copies").from_("new_rows")
+    code = (
+        "case when valid.copies is not null and valid.key is null then 'NULL_KEY' when valid.copies > 1 then 'DUPLICATE_KEY' "
+        "when valid.copies is not null and valid.match_value is null and " + ("false" if is_send else "true") + " then 'NULL_MATCH' end"
+    )
+    # Fingerprints of one version are compared; of others the content is.
+    changed = (
+        f"case when state.hash_version = '{UNCERTAIN}' then true when state.hash_version = {version} then state.hash is distinct from valid.hash "
+        "else state.payload::varchar is distinct from valid.payload or state.match_value is distinct from valid.match_value end"
+    )
+    if nulls:
+        changed = f"({changed}) and (state.hash_version = '{UNCERTAIN}' or state.match_value is distinct from valid.match_value or {_says_something(activation, nulls)})"
+    operation = (
+        "case when valid.copies is null then 'remove' when state.key is null or state.state = 'unconfirmed' then 'add' "
+        f"when ({changed}) or ({code}) is not null then 'change' end"
+    )
+    kept = ["valid.copies is not null"]
+    if not is_send and activation.sync.mode == "mirror":
+        kept.append(f"valid.copies is null and state.state in ('acknowledged', 'unconfirmed') and {removable.sql(DIALECT)}")
+    message = (
+        f"case when valid.key is not null then 'm_' || md5({exp.Literal.string(activation.ref + '|').sql(DIALECT)} || valid.key) end"
+        if is_send
+        else "cast(null as varchar)"
+    )
+    leaves, acknowledges = _with_policies(activation, nulls) if nulls else ("valid.payload", "cast(null as varchar)")
+    joined = (
+        select(
+            f"{operation} as operation",
+            "coalesce(valid.key, state.key) as key",
+            "coalesce(valid.profile_id, state.profile_id) as profile_id",
+            "coalesce(valid.match_value, state.match_value) as match_value",
+            f"{message} as message_id",
+            "state.provider_id",
+            f"coalesce({leaves}, cast(state.payload as varchar)) as payload",
+            f"{acknowledges} as acknowledges",
+            "valid.hash",
+            f"{version} as hash_version",
+            "cast(state.payload as varchar) as before",
+            f"{code} as invalid_code",
+            "state.state_row",
+        )
+        .with_("valid", as_=valid)
+        .with_("state", as_=select("*").from_("old_rows"))
+        .from_("valid")
+        .join("state", on="valid.key = state.key", join_type="full outer")
+        .where(" or ".join(f"({part})" for part in kept))
+    )
+    order = "case operation when 'add' then 1 when 'change' then 2 else 3 end, key, payload, match_value"
+    return select(
+        f"case when operation is not null or invalid_code is not null then row_number() over (order by operation is null and invalid_code is null, {order}) - 1 end as row_number",
+        "*",
+    ).from_(joined.subquery("compared"))
+
+
+def _field(side: str, name: str) -> str:
+    """A field of a payload as JSON text; NULL when it is not there or null."""
+    pointer = exp.Literal.string("/" + name.replace("~", "~0").replace("/", "~1")).sql(DIALECT)
+    return f"nullif(json_extract({side}, {pointer})::varchar, 'null')"
+
+
+def _says_something(activation: Activation, nulls: Mapping[str, str]) -> str:
+    """Whether a row differs in a field whose policy lets it."""
+    parts = []
+    for name in activation.sync.fields:
+        now, then = _field("valid.payload", name), _field("state.payload", name)
+        parts.append(
+            {
+                "skip_null": f"({now} is not null and {now} is distinct from {then})",
+                "set_if_empty": f"({now} is not null and {then} is null)",
+            }.get(nulls.get(name, ""), f"({now} is distinct from {then})")
+        )
+    return f"({' or '.join(parts)})"
+
+
+def _with_policies(activation: Activation, nulls: Mapping[str, str]) -> tuple[str, str]:
+    """What leaves of a row, and what is then acknowledged: fields that keep the destination's value are not sent, and not forgotten."""
+    known = "case when state.state = 'acknowledged' then state.payload end"
+    taken = [name for name, policy in nulls.items() if policy == "set_if_empty"]
+    leaves = "valid.payload"
+    for name in taken:
+        patch = json_object({name: exp.null()}).sql(DIALECT)
+        leaves = f"case when {_field(known, name)} is not null then json_merge_patch({leaves}, {patch})::varchar else {leaves} end"
+    pairs = []
+    for name in activation.sync.fields:
+        now, then = _field("valid.payload", name), _field(known, name)
+        value = {"skip_null": f"coalesce({now}, {then})", "set_if_empty": f"coalesce({then}, {now})"}.get(nulls.get(name, ""), now)
+        pairs.append(f"{exp.Literal.string(name).sql(DIALECT)}, json({value})")
+    return leaves, f"case when valid.copies is not null then json_object({', '.join(pairs)})::varchar end"
+
+
+def _rebaseline(connection: duckdb.DuckDBPyConnection) -> None:
+    """Rows found equal although their fingerprint is not get today's: nothing is sent, and the next plan is fast again."""
+    connection.execute(
+        "update activation.sync_snapshot set hash = p.hash, hash_version = p.hash_version from planned as p "
+        "where sync_snapshot.rowid = p.state_row and p.row_number is null and p.hash is not null and sync_snapshot.state = 'acknowledged' "
+        f"and sync_snapshot.hash_version <> '{UNCERTAIN}' and (sync_snapshot.hash is distinct from p.hash or sync_snapshot.hash_version <> p.hash_version)"
+    )
+    connection.execute("delete from planned where row_number is null")
+    connection.execute("alter table planned drop column state_row")
+
+
+def _count(connection: duckdb.DuckDBPyConnection, sql: str, parameters: tuple[str, ...] = ()) -> int:
+    row = connection.execute(sql, parameters).fetchone()
+    return int(row[0]) if row else 0
