@@ -266,8 +266,9 @@ class Declarations:
             ("mode", target.modes),
             ("match_policy", target.match_policies),
             ("on_removed", target.on_removed | {"nothing"}),
+            ("on_merged", target.on_removed | {"nothing"}),
         ):
-            if key in said and said[key] not in allowed:
+            if said.get(key) is not None and said[key] not in allowed:
                 file.fault((key,), f"{what} cannot `{said[key]}`. It can: {', '.join(sorted(allowed))}.")
         for missing in sorted(target.required - set(said["fields"])) if "fields" in said else ():
             file.fault(("fields",), f"{what} needs the field `{missing}`.")

@@ -123,6 +123,13 @@ class SmallProject:
         self._declare(f"sends/{name}", spec)
         return ref
 
+    def merges(self, *pairs: tuple[str, str]) -> None:
+        """Identity says: the profile named first in a pair is the one named second."""
+        self.sql("create or replace table profile_merges (previous_id varchar, profile_id varchar)")
+        if pairs:
+            self.fill("profile_merges", pairs)
+        self._manifest({*TABLES, "profile_merges"})
+
     def _declare(self, name: str, spec: dict[str, Any]) -> None:
         # JSON is YAML, and needs no quoting rules here.
         self.write(f"activation/{name}.yml", json.dumps({key: value for key, value in spec.items() if value is not None}))
