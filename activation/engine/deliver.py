@@ -207,7 +207,7 @@ class Delivery:
             run_id=self.books.run["run_id"],
             number=lot.number,
             match_policy=getattr(spec, "match_policy", "upsert"),
-            on_removed=getattr(spec, "on_removed", "nothing"),
+            on_removed=getattr(spec, "removal", "nothing"),
             settings=self.activation.settings,
         )
         try:

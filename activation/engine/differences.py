@@ -216,10 +216,12 @@ def _compare(activation: Activation, hash_version: str, removable: exp.Expressio
     if nulls:
         changed = f"({changed}) and (state.hash_version = '{UNCERTAIN}' or state.match_value is distinct from valid.match_value or {_says_something(activation, nulls)})"
     operation = (
-        "case when valid.copies is null then 'remove' when state.key is null or state.state = 'unconfirmed' then 'add' "
+        "case when valid.copies is null then 'remove' when state.key is null or state.state in ('unconfirmed', 'merged') then 'add' "
         f"when ({changed}) or ({code}) is not null then 'change' end"
     )
     kept = ["valid.copies is not null"]
+    if not is_send:
+        kept.append("valid.copies is null and state.state = 'merged'")
     if not is_send and activation.sync.mode == "mirror":
         kept.append(f"valid.copies is null and state.state in ('acknowledged', 'unconfirmed') and {removable.sql(DIALECT)}")
     message = (
@@ -242,6 +244,7 @@ def _compare(activation: Activation, hash_version: str, removable: exp.Expressio
             f"{version} as hash_version",
             "cast(state.payload as varchar) as before",
             f"{code} as invalid_code",
+            "case when valid.copies is null and state.state = 'merged' then 'MERGED' end as cause",
             "state.state_row",
         )
         .with_("valid", as_=valid)

@@ -8,13 +8,15 @@ from activation.engine.specs import Guards
 
 def broken(plan: Plan, guards: Guards) -> list[str]:
     """Every guard that this plan breaks, as sentences; none means it may go on."""
-    counts, state = plan.counts, plan.acknowledged
+    counts, state = {**plan.counts, "remove": plan.counts["remove"] - plan.merged}, plan.acknowledged
     reasons = []
     if counts["remove"] and plan.source_rows <= counts["invalid"]:
         what = "has no usable row" if plan.source_rows else "is empty"
         reasons.append(f"The source {what} and all {counts['remove']} rows would be removed: an empty source never deletes.")
     elif state and counts["remove"] * 100 > guards.max_removed_pct * state:
         reasons.append(_percent("removed", counts["remove"], state, guards.max_removed_pct, "max_removed_pct"))
+    if plan.merged * 100 > guards.max_merged_pct * (state + plan.merged):
+        reasons.append(_percent("removed as merged", plan.merged, state + plan.merged, guards.max_merged_pct, "max_merged_pct"))
     if guards.max_changed_pct is not None and state and counts["change"] * 100 > guards.max_changed_pct * state:
         reasons.append(_percent("changed", counts["change"], state, guards.max_changed_pct, "max_changed_pct"))
     for name, count, limit in (

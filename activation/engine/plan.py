@@ -35,6 +35,7 @@ class Plan:
     source_rows: int
     acknowledged: int
     held: int
+    merged: int = 0  # of the removals, those of records whose profile was found to be another's
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -67,6 +68,7 @@ def make_plan(
         source_rows=found.source_rows,
         acknowledged=_one(connection, "select count(*) from activation.sync_snapshot where ref = ? and state = 'acknowledged'", ref),
         held=_one(connection, "select count(*) from activation.sync_snapshot where ref = ? and state = 'held'", ref),
+        merged=_one(connection, "select count(*) from planned where cause = 'MERGED'"),
     )
 
 

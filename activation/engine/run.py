@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from activation.engine import gate, guards, outgoing
+from activation.engine import gate, guards, merges, outgoing
 from activation.engine.content import Renderer
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.deliver import Delivery, Stop
@@ -68,13 +68,14 @@ class Runner:
         """Plan, guards and gate, with nothing sent and nothing moved. The plan file can be applied with its hash."""
         with open_ledger(self.project) as ledger, opened(self.project) as connection:
             models = Models(self.project)
-            plan = make_plan(connection, self.project, models, activation)
-            self._note(ledger, plan)
             verdicts = self.project.plans / f"preview-{os.getpid()}.parquet"
             try:
-                withheld = self._ask(connection, models, ledger, activation, plan.file, verdicts)
+                with merges.followed(connection, models, activation):
+                    plan = make_plan(connection, self.project, models, activation)
+                    withheld = self._ask(connection, models, ledger, activation, plan.file, verdicts)
             finally:
                 verdicts.unlink(missing_ok=True)
+            self._note(ledger, plan)
         return Preview(plan, guards.broken(plan, activation.spec.guards), withheld)
 
     def run(
@@ -114,6 +115,7 @@ class Runner:
         with opened(self.project) as connection:
             for message_id in adopt_receipts(connection, models, activation):
                 ledger.settle_message(message_id, "sent")
+            merges.follow(connection, models, activation)
             plan = make_plan(connection, self.project, models, activation, only_keys)
             self._note(ledger, plan)
             if plan_hash is not None and plan.plan_hash != plan_hash:

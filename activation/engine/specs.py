@@ -129,6 +129,7 @@ class Guards(Spec):
 
     max_removed_pct: float = Field(default=20.0, ge=0, le=100)
     max_removed: int | None = Field(default=None, ge=0)
+    max_merged_pct: float = Field(default=20.0, ge=0, le=100)
     max_changed_pct: float | None = Field(default=None, ge=0, le=100)
     max_changed: int | None = Field(default=None, ge=0)
     max_added_pct: float | None = Field(default=None, ge=0)

@@ -77,15 +77,15 @@ set
     key = moves.new_key,
     profile_id = moves.person,
     state = coalesce(moves.new_state, state.state),
-    -- Compared anew by what it holds. What has no hash already may differ over there, and is written again whatever it holds.
-    hash_version = case when state.hash is null then state.hash_version else 'rekeyed' end,
+    -- Compared anew by what it holds, unless nobody knows that.
+    hash_version = case when state.hash_version = 'uncertain' then 'uncertain' else 'rekeyed' end,
     hash = null
 from merge_moves as moves
 where state.ref = $ref and state.key = moves.old_key and state.state <> 'merged';
 
 -- People who were parted again: their record may still be there.
 update activation.sync_snapshot
-set state = 'unconfirmed', hash = null, profile_id = key
+set state = 'unconfirmed', hash = null, hash_version = 'uncertain', profile_id = key
 where ref = $ref and state = 'merged' and key not in (select previous_id from merges_now);
 
 -- Nobody's record of today is ever removed because it was somebody else's too.

@@ -8,14 +8,16 @@ select
         when l.outcome is not null then l.outcome
         else 'skipped'
     end as outcome,
-    coalesce(p.invalid_code, v.code, l.code, $stop_code) as reason_code,
+    coalesce(p.invalid_code, v.code, case when l.outcome = 'sent' then coalesce(nullif(l.code, ''), p.cause) end, l.code, $stop_code) as reason_code,
     coalesce(
         case p.invalid_code
             when 'NULL_KEY' then 'The row has no key.'
             when 'DUPLICATE_KEY' then 'The key stands on more than one row.'
             when 'NULL_MATCH' then 'The row has no value for what identifies it at the destination.'
         end,
-        v.reason, l.reason, $stop_reason
+        v.reason,
+        case when l.outcome = 'sent' and p.cause = 'MERGED' then 'The profile was found to be another person''s, whose own record stays.' end,
+        l.reason, $stop_reason
     ) as reason,
     coalesce(l.provider_id, p.provider_id) as provider_id,
     l.row_number is not null and coalesce(l.outcome, '') <> 'invalid' as attempted

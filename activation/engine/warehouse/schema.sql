@@ -46,7 +46,8 @@ create table if not exists activation.sync_snapshot (
     hash ubigint, hash_version varchar, payload json, match_value varchar, profile_id varchar,
     provider_id varchar, acknowledged_at timestamp, run_id varchar,
     -- acknowledged (without a hash: a later change may have arrived); unconfirmed: a record that may be there, planned again;
-    -- held: a message that may have arrived, not repeated; dropped: not to be sent any more
+    -- held: a message that may have arrived, not repeated; dropped: not to be sent any more;
+    -- merged: of a sync, the record of a profile that was found to be another's, to be removed; of a send, who had it under another id
     state varchar
 );
 
