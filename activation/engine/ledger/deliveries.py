@@ -104,7 +104,8 @@ def _claim(db: Transaction, run: Mapping[str, str], intents: Sequence[Intent], n
             refused[intent.row_number] = Recorded(
                 intent.row_number, "skipped", "ALREADY_SENT", "This message was sent in an earlier run.", None, intent.message_id
             )
-        elif now - row["intended_at"] >= intent.resend_within:
+        # Without a window no clock is asked: another's claim may be younger than this moment.
+        elif intent.resend_within <= 0 or now - row["intended_at"] >= intent.resend_within:
             refused[intent.row_number] = Recorded(
                 intent.row_number, "unknown", "HELD", "An earlier attempt may have arrived; it is not repeated.", None, intent.message_id
             )
@@ -116,11 +117,16 @@ def _claim(db: Transaction, run: Mapping[str, str], intents: Sequence[Intent], n
 def _record(db: Transaction, run_id: str, outcomes: Sequence[Recorded], now: float) -> None:
     if not outcomes:
         return
-    rows = {o.row_number: (run_id, o.row_number, o.outcome, o.code, o.reason, o.provider_id, now, now) for o in outcomes}
+    rows = {o.row_number: (run_id, o.row_number, o.outcome, o.code, _text(o.reason), o.provider_id, now, now) for o in outcomes}
     db.many(ANSWER, list(rows.values()))
     states = {o.message_id: (_state(o), o.message_id, run_id) for o in outcomes if o.message_id is not None and _state(o)}
     if states:
         db.many(MARK, list(states.values()))
+
+
+def _text(said: str) -> str:
+    """What a vendor said, in characters that a database takes."""
+    return said.replace("\0", "\ufffd").encode("utf-8", "replace").decode() if said else said
 
 
 def _state(outcome: Recorded) -> str | None:
@@ -135,7 +141,7 @@ def _lots(db: Transaction, run_id: str, entries: Sequence[Entry], now: float) ->
     intents = [(run_id, e.batch, e.first_row, e.last_row, e.rows, now) for e in entries if isinstance(e, LotIntent)]
     if intents:
         db.many(INTEND_LOT, intents)
-    answers = [(e.outcome, e.code, e.reason, now, run_id, e.batch) for e in entries if isinstance(e, LotRecorded)]
+    answers = [(e.outcome, e.code, _text(e.reason), now, run_id, e.batch) for e in entries if isinstance(e, LotRecorded)]
     if answers:
         db.many(ANSWER_LOT, answers)
 

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from activation.engine.errors import SluiceError
+from activation.engine.errors import LedgerBroken
 from activation.engine.ledger import Intent, Lease, Ledger, LotIntent, LotRecorded, Recorded
 
 REF = "mail/hello"
 MOMENT = "2026-11-20T04:00:00+00:00"
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger(tmp_path / "ledger.db") as ledger:
-        yield ledger
 
 
 def begin(ledger: Ledger, run_id: str = "run-1", ref: str = REF) -> tuple[Lease, dict[str, str]]:
@@ -192,12 +184,19 @@ def test_an_intent_and_its_outcome_may_stand_in_one_part(ledger: Ledger) -> None
 
 def test_what_is_written_together_is_written_whole_or_not_at_all(ledger: Ledger) -> None:
     lease, run = begin(ledger)
-    broken = Recorded(0, "sent", "", "", provider_id=["no text"])  # type: ignore[arg-type]
-    with pytest.raises(sqlite3.Error):
+    broken = Recorded("no number", "sent", "", "")  # type: ignore[arg-type]
+    with pytest.raises((sqlite3.Error, LedgerBroken)):
         ledger.write_together(lease, run, [[Intent(0, 0, "m_1")], [broken]])
     assert outcomes(ledger) == {}
     assert ledger.rows("select * from messages") == []
     ledger.write_together(lease, run, [[Intent(0, 0, "m_1")]])
+
+
+def test_what_a_vendor_says_is_kept_whatever_characters_it_has(ledger: Ledger) -> None:
+    lease, run = begin(ledger)
+    ledger.intend(lease, run, [Intent(0, 0)])
+    ledger.record(lease, "run-1", [Recorded(0, "rejected", "BAD", "no \0 good \ud800 号码无效 📵")])
+    assert ledger.outcomes("run-1")[0]["reason"] == "no \ufffd good ? 号码无效 📵"
 
 
 def test_closing_an_interrupted_run_leaves_what_was_answered_alone(ledger: Ledger) -> None:
@@ -262,25 +261,6 @@ def test_outcomes_can_be_read_piece_by_piece(ledger: Ledger) -> None:
     lease, run = begin(ledger)
     ledger.intend(lease, run, [Intent(number, 0) for number in range(5)])
     assert [row["row_number"] for row in ledger.outcomes("run-1", after=1, limit=2)] == [2, 3]
-
-
-# -- the file -------------------------------------------------------------------------------------------------------------
-
-
-def test_the_ledger_is_for_its_owner_alone(ledger: Ledger, tmp_path: Path) -> None:
-    files = list(tmp_path.glob("ledger.db*"))
-    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
-
-
-def test_every_commit_is_on_disk(ledger: Ledger) -> None:
-    assert ledger.rows("pragma synchronous")[0][0] == 2
-    assert ledger.rows("pragma journal_mode")[0][0] == "wal"
-
-
-def test_a_ledger_of_a_newer_version_is_left_alone(ledger: Ledger) -> None:
-    ledger.execute("pragma user_version = 99")
-    with pytest.raises(SluiceError, match=r"newer Sluice \(ledger version 99"):
-        ledger.again()
 
 
 # -- what destinations share ----------------------------------------------------------------------------------------------

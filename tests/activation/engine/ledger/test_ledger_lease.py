@@ -15,12 +15,13 @@ import pytest
 from activation.engine.errors import Held
 from activation.engine.ledger import Intent, LeaseLost, Ledger, Recorded
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 HOLD = """
 import sys
 from pathlib import Path
 from activation.engine.ledger import Ledger
-ledger = Ledger(Path(sys.argv[1]))
+where = sys.argv[1]
+ledger = Ledger(where if where.startswith("postgresql:") else Path(where))
 ledger.acquire(sys.argv[2], "the other run")
 print("held", flush=True)
 sys.stdin.read()
@@ -29,26 +30,22 @@ OPEN = """
 import sys
 from pathlib import Path
 from activation.engine.ledger import Ledger
+where = sys.argv[1]
 sys.stdin.readline()
-with Ledger(Path(sys.argv[1])) as ledger:
+with Ledger(where if where.startswith("postgresql:") else Path(where)) as ledger:
     for _ in range(5):
         ledger.take("bucket", 1, 10.0, 10.0)
 """
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
-
-
-@pytest.fixture
-def other(path: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
+def other(where: Path | str) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
     """Starts processes that hold the lease of a sync."""
     started: list[subprocess.Popen[str]] = []
 
     def hold(ref: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-c", HOLD, str(path), ref], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+            [sys.executable, "-c", HOLD, str(where), ref], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
         )
         started.append(process)
         assert process.stdout is not None
@@ -66,44 +63,46 @@ def expire(ledger: Ledger, ref: str) -> None:
     ledger.execute("update leases set expires_at = 0 where ref = ?", (ref,))
 
 
-def test_a_second_process_is_told_who_holds_the_sync(path: Path, other: Callable[[str], subprocess.Popen[str]]) -> None:
+def test_a_second_process_is_told_who_holds_the_sync(where: Path | str, other: Callable[[str], subprocess.Popen[str]]) -> None:
     process = other("mail/hello")
-    with Ledger(path) as ledger, pytest.raises(Held) as held:
+    with Ledger(where) as ledger, pytest.raises(Held) as held:
         ledger.acquire("mail/hello", "mine")
     assert f"{os.uname().nodename}:{process.pid}, run the other run" in str(held.value)
 
 
-def test_another_sync_is_free(path: Path, other: Callable[[str], subprocess.Popen[str]]) -> None:
+def test_another_sync_is_free(where: Path | str, other: Callable[[str], subprocess.Popen[str]]) -> None:
     other("mail/hello")
-    with Ledger(path) as ledger:
+    with Ledger(where) as ledger:
         ledger.acquire("mail/another", "mine")
 
 
-def test_a_holder_that_was_killed_is_followed_at_once(path: Path, other: Callable[[str], subprocess.Popen[str]]) -> None:
+def test_a_holder_that_was_killed_is_followed_at_once(where: Path | str, other: Callable[[str], subprocess.Popen[str]]) -> None:
     process = other("mail/hello")
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    with Ledger(path) as ledger:
+    with Ledger(where) as ledger:
         assert ledger.acquire("mail/hello", "mine").token == 2
 
 
-def test_a_holder_that_is_dead_but_not_yet_buried_is_followed_at_once(path: Path, other: Callable[[str], subprocess.Popen[str]]) -> None:
+def test_a_holder_that_is_dead_but_not_yet_buried_is_followed_at_once(
+    where: Path | str, other: Callable[[str], subprocess.Popen[str]]
+) -> None:
     process = other("mail/hello")
     os.kill(process.pid, signal.SIGKILL)
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # a zombie until it is waited for
-    with Ledger(path) as ledger:
+    with Ledger(where) as ledger:
         ledger.acquire("mail/hello", "mine")
 
 
-def test_another_process_with_the_dead_holders_pid_is_not_taken_for_it(path: Path) -> None:
-    with Ledger(path) as ledger:
+def test_another_process_with_the_dead_holders_pid_is_not_taken_for_it(where: Path | str) -> None:
+    with Ledger(where) as ledger:
         ledger.acquire("mail/hello", "before")
         ledger.execute("update leases set holder = ?", (f"{os.uname().nodename}:{os.getpid()}:1",))  # this pid, started at boot
         ledger.acquire("mail/hello", "mine")
 
 
-def test_a_holder_on_another_machine_is_believed_until_its_lease_runs_out(path: Path) -> None:
-    with Ledger(path) as ledger:
+def test_a_holder_on_another_machine_is_believed_until_its_lease_runs_out(where: Path | str) -> None:
+    with Ledger(where) as ledger:
         ledger.acquire("mail/hello", "there")
         ledger.execute("update leases set holder = 'elsewhere:1:1'")
         with pytest.raises(Held):
@@ -112,8 +111,8 @@ def test_a_holder_on_another_machine_is_believed_until_its_lease_runs_out(path: 
         ledger.acquire("mail/hello", "mine")
 
 
-def test_a_lease_that_was_given_back_is_free_and_its_token_is_spent(path: Path) -> None:
-    with Ledger(path) as ledger:
+def test_a_lease_that_was_given_back_is_free_and_its_token_is_spent(where: Path | str) -> None:
+    with Ledger(where) as ledger:
         first = ledger.acquire("mail/hello", "one")
         ledger.release(first)
         second = ledger.acquire("mail/hello", "two")
@@ -123,11 +122,11 @@ def test_a_lease_that_was_given_back_is_free_and_its_token_is_spent(path: Path) 
             ledger.acquire("mail/hello", "three")
 
 
-def test_who_lost_the_lease_writes_nothing(path: Path) -> None:
+def test_who_lost_the_lease_writes_nothing(where: Path | str) -> None:
     moment = datetime(2026, 11, 20, tzinfo=UTC)
     run = {"run_id": "r1", "ref": "mail/hello", "kind": "send", "destination": "mail", "channel": "email", "plan_hash": "h"}
     run |= {"as_of": moment.isoformat(), "started_at": moment.isoformat()}
-    with Ledger(path) as ledger, Ledger(path) as paused:
+    with Ledger(where) as ledger, Ledger(where) as paused:
         old = paused.acquire("mail/hello", "r1")
         paused.begin_run(old, run)
         expire(ledger, "mail/hello")
@@ -151,8 +150,8 @@ def test_who_lost_the_lease_writes_nothing(path: Path) -> None:
         assert after == before
 
 
-def test_a_renewed_lease_is_not_taken(path: Path) -> None:
-    with Ledger(path) as ledger:
+def test_a_renewed_lease_is_not_taken(where: Path | str) -> None:
+    with Ledger(where) as ledger:
         lease = ledger.acquire("mail/hello", "mine")
         ledger.execute("update leases set holder = 'elsewhere:1:1', expires_at = 0")
         ledger.renew(lease)
@@ -160,9 +159,9 @@ def test_a_renewed_lease_is_not_taken(path: Path) -> None:
             ledger.acquire("mail/hello", "other")
 
 
-def test_processes_that_open_a_new_ledger_together_share_it(path: Path) -> None:
+def test_processes_that_open_a_new_ledger_together_share_it(where: Path | str) -> None:
     processes = [
-        subprocess.Popen([sys.executable, "-c", OPEN, str(path)], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+        subprocess.Popen([sys.executable, "-c", OPEN, str(where)], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
         for _ in range(6)
     ]
     for process in processes:
@@ -171,6 +170,6 @@ def test_processes_that_open_a_new_ledger_together_share_it(path: Path) -> None:
         process.stdin.flush()
     errors = [process.communicate()[1] for process in processes]
     assert errors == [""] * 6
-    with Ledger(path) as ledger:
+    with Ledger(where) as ledger:
         # Thirty were taken at ten a second: who comes now waits for two seconds, less the time that has passed.
         assert ledger.take("bucket", 0, 10.0, 10.0) > 0.5

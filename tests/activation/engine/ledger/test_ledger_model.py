@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
 from activation.engine.ledger import Intent, Ledger, Recorded
 
@@ -19,12 +19,15 @@ MESSAGES = [f"m_{number}" for number in range(4)]
 class Deliveries(RuleBasedStateMachine):
     """The vendor counts what it took. Whether an unanswered request was taken only the vendor knows."""
 
-    leased = Bundle("leased")
+    where: Path | str
 
     @initialize()
     def begin(self) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="ledger")
-        self.ledger = Ledger(Path(self.folder.name) / "ledger.db")
+        self.at = self.where if isinstance(self.where, str) else Path(self.folder.name) / "ledger.db"
+        self.ledger = Ledger(self.at)
+        for table in ("leases", "runs", "deliveries", "messages"):
+            self.ledger.execute(f"delete from {table}")
         self.taken = dict.fromkeys(MESSAGES, 0)
         self.held: set[str] = set()
         self.known_sent: set[str] = set()
@@ -84,7 +87,7 @@ class Deliveries(RuleBasedStateMachine):
         self.held |= set(self.flying)
         self.flying.clear()
         self.ledger.close()
-        self.ledger = Ledger(Path(self.folder.name) / "ledger.db")
+        self.ledger = Ledger(self.at)
         self.ledger.release(self.lease)  # a dead holder's lease is as good as given back
         self.next_run()
 
@@ -109,5 +112,6 @@ class Deliveries(RuleBasedStateMachine):
         assert {message for message, count in self.taken.items() if count} <= self.known_sent | self.held | set(self.flying)
 
 
-Deliveries.TestCase.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
-test_any_order_of_events_keeps_every_message_to_one_delivery = Deliveries.TestCase
+def test_any_order_of_events_keeps_every_message_to_one_delivery(where: Path | str) -> None:
+    machine = type("DeliveriesHere", (Deliveries,), {"where": where})
+    run_state_machine_as_test(machine, settings=settings(max_examples=20, stateful_step_count=25, deadline=None))
