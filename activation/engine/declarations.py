@@ -8,11 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from activation.engine import templates
+from activation.engine import templates, ties
 from activation.engine.destinations import Destination
 from activation.engine.errors import DeclarationErrors, Fault, UsageError
+from activation.engine.policies import ChannelQuotas, Exclusions, FrequencyCaps, Holdouts, Policies, Purposes, QuietHours, Waterfalls
 from activation.engine.project import Project
-from activation.engine.specs import NAME, Content, FrequencyCaps, Policies, Purposes, QuietHours, Send, Source, Sync
+from activation.engine.specs import NAME, Content, Send, Source, Sync
 from activation.engine.yaml_file import YamlFile, did_you_mean
 from connectors.base import Object
 
@@ -22,7 +23,10 @@ RESERVED = {"quarantine", "files", "fields", "batch_numbers", "landed"}  # `land
 
 @dataclass(frozen=True)
 class Activation:
-    """One sync or send, by its reference `destination/name`, with what the loader found out about it."""
+    """One sync or send, by its reference `destination/name`, with what the loader found out about it.
+
+    `ahead`: sends before this one in its waterfall. `excluded`: segments of people it never reaches. `parent`: the sync its scope names.
+    """
 
     ref: str
     kind: str  # sync | send
@@ -32,6 +36,9 @@ class Activation:
     object: Object
     settings: Any
     file: str
+    ahead: tuple[Activation, ...] = ()
+    excluded: tuple[str, ...] = ()
+    parent: Activation | None = None
 
     @property
     def channel(self) -> str:
@@ -60,6 +67,7 @@ class Declarations:
     policies: Policies = field(default_factory=Policies)
     faults: list[Fault] = field(default_factory=list)
     _declared: dict[str, set[str]] = field(default_factory=dict, repr=False)  # names of files and entries, right or wrong
+    _read_files: dict[str, YamlFile] = field(default_factory=dict, repr=False)  # policies by name, syncs and sends by reference
     _purposes_known: bool = True
     _destinations_known: bool = True
 
@@ -82,6 +90,7 @@ class Declarations:
             self._load_sync(path)
         for path in self._files("sends"):
             self._load_send(path)
+        ties.tie(self.activations, self.policies, self._read_files, self.models, self.faults)
         return self
 
     def find(self, ref: str) -> Activation:
@@ -132,7 +141,15 @@ class Declarations:
         self._declared[folder] = declared
 
     def _load_policies(self) -> None:
-        known: dict[str, type[Any]] = {"purposes": Purposes, "frequency_caps": FrequencyCaps, "quiet_hours": QuietHours}
+        known: dict[str, type[Any]] = {
+            "purposes": Purposes,
+            "frequency_caps": FrequencyCaps,
+            "quiet_hours": QuietHours,
+            "channel_quotas": ChannelQuotas,
+            "holdouts": Holdouts,
+            "exclusions": Exclusions,
+            "waterfalls": Waterfalls,
+        }
         parts: dict[str, Any] = {}
         for path in self._files("policies"):
             file = self._read(path)
@@ -142,12 +159,19 @@ class Declarations:
                 file.fault((), f"`{path.stem}` is declared twice. Keep activation/policies/{path.stem}.yml.")
             else:
                 parts[path.stem] = file.validate(known[path.stem])
+                self._read_files[path.stem] = file
             self.faults += file.faults
-        purposes, caps, quiet = parts.get("purposes"), parts.get("frequency_caps"), parts.get("quiet_hours")
         # Where the file of purposes cannot be read, nobody is told that theirs is not in it.
-        self._purposes_known = "purposes" not in parts or purposes is not None
+        self._purposes_known = parts.get("purposes", True) is not None
+        right = {name: part for name, part in parts.items() if part is not None}
         self.policies = Policies(
-            purposes=purposes.purposes if purposes else {}, caps=caps.caps if caps else [], quiet_hours=quiet or QuietHours()
+            purposes=right["purposes"].purposes if "purposes" in right else {},
+            caps=right["frequency_caps"].caps if "frequency_caps" in right else [],
+            quiet_hours=right.get("quiet_hours", QuietHours()),
+            quotas=right.get("channel_quotas", ChannelQuotas()),
+            holdouts=right.get("holdouts", Holdouts()),
+            exclusions=right["exclusions"].segments if "exclusions" in right else [],
+            waterfalls=right["waterfalls"].waterfalls if "waterfalls" in right else {},
         )
 
     def _load_destinations(self) -> None:
@@ -178,6 +202,7 @@ class Declarations:
         folder = path.parent.name
         spec = file.validate(Sync)
         said = file.said(Sync)
+        self._read_files[f"{folder}/{path.stem}"] = file
         self._check_model(file, said.get("model"), ("model",), "sync_")
         self._check_purpose(file, said.get("purpose"))
         destination = self._destination(file, folder, ()) if path.parents[1].name == "syncs" else None
@@ -194,6 +219,7 @@ class Declarations:
         file = self._read(path)
         spec = file.validate(Send)
         said = file.said(Send)
+        self._read_files[f"{said.get('destination')}/{path.stem}"] = file
         audience = said.get("audience")
         for kind in ("include", "exclude"):
             segments = audience.get(kind) if isinstance(audience, dict) else None
@@ -203,7 +229,12 @@ class Declarations:
         self._check_purpose(file, said.get("purpose"))
         destination = self._destination(file, said.get("destination"), ("destination",))
         if destination:
-            self._check_variant(file, said.get("content"), said.get("fields"), destination)
+            self._check_variant(file, ("content",), said.get("content"), said, destination)
+            experiment = said.get("experiment")
+            others = experiment.get("content") if isinstance(experiment, dict) else None
+            for arm, name in others.items() if isinstance(others, dict) else ():
+                if isinstance(name, str) and ("experiment", "content") not in file.faulty:
+                    self._check_variant(file, ("experiment", "content", arm), name, said, destination)
             target = self._object(file, destination, said.get("object"))
             if target:
                 if not target.message:
@@ -273,17 +304,20 @@ class Declarations:
         for missing in sorted(target.required - set(said["fields"])) if "fields" in said else ():
             file.fault(("fields",), f"{what} needs the field `{missing}`.")
 
-    def _check_variant(self, file: YamlFile, name: str | None, fields: Any, destination: Destination) -> None:
-        channel = destination.connector.channel
+    def _check_variant(
+        self, file: YamlFile, place: tuple[str, ...], name: str | None, said: Mapping[str, Any], destination: Destination
+    ) -> None:
+        channel, fields = destination.connector.channel, said.get("fields")
         if name is None:
             return
         if name not in self._declared.get("content", set()):
-            file.fault(("content",), f"there is no content `{name}` in activation/content.{did_you_mean(name, set(self.contents))}")
+            file.fault(place, f"there is no content `{name}` in activation/content.{did_you_mean(name, set(self.contents))}")
         elif name in self.contents and getattr(self.contents[name], channel, None) is None:
-            file.fault(("content",), f"content `{name}` has no {channel} variant, which {destination.name} needs.")
+            file.fault(place, f"content `{name}` has no {channel} variant, which {destination.name} needs.")
         elif name in self.contents and isinstance(fields, dict):
-            for field_ in sorted(templates.needs(self.project.declarations / "content", self.contents[name], channel) - set(fields)):
-                file.fault(("content",), f"content `{name}` asks for `{field_}`: give it in `fields`, or in the content's `defaults`.")
+            given = {*fields, "arm"} if said.get("experiment") else set(fields)
+            for field_ in sorted(templates.needs(self.project.declarations / "content", self.contents[name], channel) - given):
+                file.fault(place, f"content `{name}` asks for `{field_}`: give it in `fields`, or in the content's `defaults`.")
 
     def _check_source(self, file: YamlFile, said: Mapping[str, Any]) -> None:
         name = file.path.stem

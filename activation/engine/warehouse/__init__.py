@@ -97,3 +97,8 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 def quote(identifier: str) -> str:
     """An identifier as SQL text."""
     return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(value: str) -> str:
+    """A text value as SQL text."""
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,137 @@
+"""What the files in `policies/` may say: what holds for everything that leaves."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from activation.engine.specs import Holdout, Name, Spec, Text, TimeOfDay, Zone
+
+Calendar = Literal["day", "week", "month"]
+
+
+class Purpose(Spec):
+    """Why a row may leave. `consent`: only with consent; `objection`: unless withdrawn; `transactional`: owed to the person, caps do not count."""
+
+    description: str = ""
+    basis: Literal["consent", "objection", "transactional"]
+
+
+class Purposes(Spec):
+    """`policies/purposes.yml`. A purpose that is not here is refused by the gate."""
+
+    purposes: dict[str, Purpose]
+
+
+class Reserve(Spec):
+    """The last `messages` of a cap, kept for sends of this `priority` or a higher one."""
+
+    priority: int
+    messages: int = Field(ge=1)
+
+
+class Cap(Spec):
+    """At most `messages` to one person in the last `days`, or in one calendar day, week or month (`per`) by the person's own clock.
+
+    Over one channel and one purpose, or over all of those that are left out.
+    """
+
+    channel: str | None = None
+    purpose: Text | None = None
+    messages: int = Field(ge=1)
+    days: float | None = Field(default=None, gt=0)
+    per: Calendar | None = None
+    reserve: Reserve | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Cap:
+        if (self.days is None) == (self.per is None):
+            raise ValueError("say either `days` (the last so many) or `per` (day, week, month)")
+        if self.reserve and self.reserve.messages >= self.messages:
+            raise ValueError("`reserve` keeps all of it: leave some for the others")
+        return self
+
+
+class FrequencyCaps(Spec):
+    """`policies/frequency_caps.yml`."""
+
+    caps: list[Cap]
+
+
+class QuietWindow(Spec):
+    """No marketing from `from` to `to` by the person's own clock; may cross midnight."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True, hide_input_in_errors=True)
+    start: TimeOfDay = Field(alias="from")
+    end: TimeOfDay = Field(alias="to")
+
+    @field_validator("end")
+    @classmethod
+    def _differs(cls, value: str, info: Any) -> str:
+        if value == info.data.get("start"):
+            raise ValueError("`from` and `to` are the same: that is either never or always")
+        return value
+
+
+class QuietHours(Spec):
+    """`policies/quiet_hours.yml`. `default_time_zone` holds where a person's own is not known."""
+
+    default_time_zone: Zone = "UTC"
+    channels: dict[str, QuietWindow] = Field(default={})
+
+
+class Quota(Spec):
+    """What a provider takes: at most `messages` in a day, week or month, to one person (`each: person`) or over all people.
+
+    Over a channel or one destination. It holds for every message, whatever its purpose.
+    """
+
+    channel: str | None = None
+    destination: Name | None = None
+    messages: int = Field(ge=1)
+    per: Calendar
+    each: Literal["person"] | None = None
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Quota:
+        if (self.channel is None) == (self.destination is None):
+            raise ValueError("say either `channel` or `destination`")
+        return self
+
+
+class ChannelQuotas(Spec):
+    """`policies/channel_quotas.yml`. Days, weeks (from Monday) and months are those of `time_zone`: the provider's."""
+
+    time_zone: Zone = "UTC"
+    quotas: list[Quota] = Field(default=[])
+
+
+class Holdouts(Spec):
+    """`policies/holdouts.yml`. `universal`: people who get no message at all but those that are owed to them."""
+
+    universal: Holdout | None = None
+
+
+class Exclusions(Spec):
+    """`policies/exclusions.yml`: people of these segments are in no send and no sync. A mirror lets them go."""
+
+    segments: list[Name]
+
+
+class Waterfalls(Spec):
+    """`policies/waterfalls.yml`: lists of sends. Who is in the audience of one is withheld from those after it."""
+
+    waterfalls: dict[Name, list[Text]]
+
+
+class Policies(Spec):
+    """All policies together. What is not declared is not allowed (purposes) or not limited (all others)."""
+
+    purposes: dict[str, Purpose] = Field(default={})
+    caps: list[Cap] = Field(default=[])
+    quiet_hours: QuietHours = QuietHours()
+    quotas: ChannelQuotas = ChannelQuotas()
+    holdouts: Holdouts = Holdouts()
+    exclusions: list[str] = Field(default=[])
+    waterfalls: dict[str, list[str]] = Field(default={})
