@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import dagster as dg
 from pydantic import Field
 
+from activation.engine import merges
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.plan import Plan
 from activation.engine.project import Project
@@ -22,6 +23,7 @@ from dagster_project.failures import as_sentences, try_again
 from dagster_project.volume import Volume, examine, usual
 
 READ_BY_THE_GATE = ["dim_profiles", "consent_state", "suppressions"]
+READ_WHERE_THERE = [merges.MODEL]  # a project may do without
 READ_BY_SENDS = ["fct_message_events"]  # receipts for messages of which nobody knew whether they had arrived
 CHECKS = {
     "ledger_balances": "Every planned row has exactly one outcome, in the books and row by row.",
@@ -55,7 +57,7 @@ def definitions(project: Project, declarations: Declarations, manifest: Mapping[
 def _asset(project: Project, declarations: Declarations, manifest: Mapping[str, Any], activation: Activation) -> dg.AssetsDefinition:
     @dg.asset(
         key=key(activation),
-        deps=models.keys(manifest, reads(activation), activation.file),
+        deps=models.keys(manifest, [*reads(activation), *models.known(manifest, READ_WHERE_THERE)], activation.file),
         group_name=activation.destination.name,
         kinds={activation.destination.connector_name, activation.channel},
         description=activation.spec.description or None,

@@ -53,6 +53,12 @@ def keys(manifest: Mapping[str, Any], names: Iterator[str] | list[str], where: s
     return [TRANSLATOR.get_asset_key(nodes[name]) for name in names]
 
 
+def known(manifest: Mapping[str, Any], names: list[str]) -> list[str]:
+    """Those of the names that are models dbt knows."""
+    there = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+    return [name for name in names if name in there]
+
+
 def definitions(project: Project, declarations: Declarations, manifest: Mapping[str, Any]) -> dg.Definitions:
     # dbt keeps the warehouse open from its first to its last model, so this step takes the pool.
     @dbt_assets(manifest=manifest, name="models", dagster_dbt_translator=TRANSLATOR, pool="warehouse")

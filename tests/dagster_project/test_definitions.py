@@ -73,7 +73,7 @@ def test_every_sync_and_send_depends_on_the_models_it_reads(parsed: Project, def
     assert {activation.kind for activation in declared} == {"sync", "send"}
     for activation in declared:
         parents = {parent.path[-1] for parent in graph.get(key(activation)).parent_keys}
-        asked_by_the_gate = {"dim_profiles", "consent_state", "suppressions"}
+        asked_by_the_gate = {"dim_profiles", "consent_state", "suppressions", "profile_merges"}
         if activation.kind == "sync":
             assert parents == {activation.sync.model, *asked_by_the_gate}
         else:
