@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -27,3 +28,8 @@ def ratio(ours: Callable[[], Any], plain: Callable[[], Any], rounds: int = 3) ->
 
 def metric(name: str, value: float, unit: str, bound: str, detail: str) -> dict[str, Any]:
     return {"name": name, "value": round(value, 4), "unit": unit, "bound": bound, "detail": detail}
+
+
+def peak_mb() -> float:
+    """The most memory this process ever held, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

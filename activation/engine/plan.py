@@ -96,9 +96,11 @@ def adopt_receipts(connection: duckdb.DuckDBPyConnection, models: Models, activa
 
 def _content_hash(connection: duckdb.DuckDBPyConnection, activation: Activation) -> str:
     """Sixteen hex digits over what the plan would do, the same for the same rows and mapping, in whatever order they were found."""
+    # Sums and exclusive ors of both halves of an md5: the order in which rows are found does not count. (128-bit division is slow.)
     row = connection.execute(
-        "select count(*), coalesce(bit_xor(h), 0)::varchar, coalesce(sum(h % 9223372036854775783), 0)::varchar from (select md5_number(concat_ws('|', "
-        "operation, coalesce(key, '∅'), coalesce(payload, '∅'), coalesce(match_value, '∅'), coalesce(message_id, '∅'), coalesce(invalid_code, '∅'))) as h from planned)"
+        "select count(*), coalesce(bit_xor(low), 0)::varchar, coalesce(bit_xor(high), 0)::varchar, coalesce(sum(low), 0)::varchar, coalesce(sum(high), 0)::varchar "
+        "from (select md5_number_lower(line) as low, md5_number_upper(line) as high from (select concat_ws('|', operation, coalesce(key, '∅'), "
+        "coalesce(payload, '∅'), coalesce(match_value, '∅'), coalesce(message_id, '∅'), coalesce(invalid_code, '∅')) as line from planned))"
     ).fetchone()
     text = "\n".join(
         [PLAN_VERSION, activation.ref, activation.spec.model_dump_json(exclude={"schedule", "description", "guards"}), repr(row)]
