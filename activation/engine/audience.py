@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 from sqlglot import exp, parse_one, select
@@ -71,16 +71,17 @@ def take_waterfall(connection: duckdb.DuckDBPyConnection, models: Models, activa
         )
 
 
-def not_excluded(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation, table: str) -> exp.Condition:
+def not_excluded(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation, table: str) -> exp.Expression:
     """A condition on the rows of a sync's model: not about a person that nothing reaches. `table` has a column profile_id."""
     segments = _excluded(connection, models, activation)
     if not segments:
         return exp.true()
     person = exp.column("profile_id", table=table)
-    return exp.or_(person.is_(exp.null()), exp.not_(text(person.copy()).isin(query=members(models, segments))))
+    inside = text(person.copy()).isin(query=members(models, segments))
+    return cast(exp.Expression, exp.or_(person.is_(exp.null()), exp.not_(inside)))
 
 
-def removable(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation, state: str = "state") -> exp.Condition:
+def removable(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation, state: str = "state") -> exp.Expression:
     """A condition on acknowledged rows (`state`.payload): the row's parent is there, so that its absence means that it is gone.
 
     Raises PlanRefused when the parent's model has no such key.
@@ -102,7 +103,16 @@ def removable(connection: duckdb.DuckDBPyConnection, models: Models, activation:
     )
     path = '$."' + field.replace('"', '""') + '"'
     value = exp.Anonymous(this="json_extract_string", expressions=[exp.column("payload", table=state), exp.Literal.string(path)])
-    return value.isin(query=parents)
+    return cast(exp.Expression, value.isin(query=parents))
+
+
+def reads(activation: Activation) -> list[str]:
+    """The models that say who is addressed, or what a sync holds, each once: those of the rows, and those that exclude."""
+    if activation.kind == "sync":
+        parent = [activation.parent.sync.model] if activation.parent else []
+        return list(dict.fromkeys([activation.sync.model, *parent, *activation.excluded]))
+    audiences = [send.send.audience for send in (activation, *activation.ahead)]
+    return list(dict.fromkeys([*(name for one in audiences for name in (*one.include, *one.exclude)), *activation.excluded]))
 
 
 def members(models: Models, names: list[str] | tuple[str, ...]) -> Any:

@@ -27,9 +27,22 @@ class CannotRender(Exception):
 
 
 class Renderer:
-    """Turns the fields of one row into the payload of its message. One renderer serves a whole run."""
+    """Turns the fields of one row into the payload of its message. One renderer serves a whole run.
 
-    def __init__(self, folder: Path, name: str, content: Content, channel: str, purpose: str, links: Links) -> None:
+    `arms` are the renderers of an experiment's arms that have a content of their own, chosen by the field `arm`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        content: Content,
+        channel: str,
+        purpose: str,
+        links: Links,
+        arms: Mapping[str, Renderer] | None = None,
+    ) -> None:
+        self.arms = arms or {}
         self.folder, self.name, self.content, self.channel, self.purpose, self.links = folder, name, content, channel, purpose, links
         self._plain = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
         self._html = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
@@ -37,6 +50,9 @@ class Renderer:
 
     def render(self, message_id: str, contact: str, fields: Mapping[str, Any]) -> bytes:
         """The payload of one message as JSON. Raises CannotRender."""
+        arm = self.arms.get(str(fields.get("arm")))
+        if arm is not None:
+            return arm.render(message_id, contact, fields)
         values = {key: self.content.defaults.get(key) if value is None else value for key, value in fields.items()}
         values = {
             **{k: v for k, v in self.content.defaults.items() if k not in values},

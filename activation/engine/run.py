@@ -128,7 +128,7 @@ class Runner:
                 raise GuardStop(activation.ref, reasons)
             run_id = f"r{self.now:%Y%m%dT%H%M%S}-{plan.plan_hash[:8]}-{lease.token}"
             verdicts = self._verdicts(run_id)
-            self._ask(connection, models, ledger, activation, plan.file, verdicts)
+            self._ask(connection, models, ledger, activation, plan.file, verdicts, run_id)
             run: dict[str, Any] = {
                 "run_id": run_id,
                 "ref": activation.ref,
@@ -199,7 +199,14 @@ class Runner:
         ledger.note_plan(plan.plan_hash, plan.ref, plan.file.name, self.now, plan.counts)
 
     def _ask(
-        self, connection: Any, models: Models, ledger: Ledger, activation: Activation, plan_file: Path, verdicts: Path
+        self,
+        connection: Any,
+        models: Models,
+        ledger: Ledger,
+        activation: Activation,
+        plan_file: Path,
+        verdicts: Path,
+        run_id: str | None = None,
     ) -> dict[str, int]:
         alive = ledger.rows(
             "select r.* from runs r join leases l using (ref) where r.kind = 'send' and r.status = 'delivering' and r.ref <> ? and l.expires_at > ?",
@@ -207,20 +214,28 @@ class Runner:
         )
         delivering = {
             run["run_id"]: gate.Leaving(
-                self._plan_file(run), self._verdicts(run["run_id"]), run["channel"], datetime.fromisoformat(run["as_of"])
+                self._plan_file(run),
+                self._verdicts(run["run_id"]),
+                run["channel"],
+                datetime.fromisoformat(run["as_of"]),
+                self.declarations.activations[run["ref"]].spec.purpose if run["ref"] in self.declarations.activations else "",
+                run["destination"],
             )
             for run in map(dict, alive)
         }
         unsettled = [
-            gate.UnsettledMessage(row["profile_id"], row["channel"], datetime.fromisoformat(row["as_of"]), row["run_id"])
+            gate.UnsettledMessage(
+                row["profile_id"], row["channel"], datetime.fromisoformat(row["as_of"]), row["run_id"], row["purpose"], row["destination"]
+            )
             for row in ledger.rows(
-                "select m.profile_id, m.channel, m.as_of, m.run_id from messages m join runs r using (run_id) "
+                "select m.profile_id, m.channel, m.as_of, m.run_id, m.purpose, r.destination from messages m join runs r using (run_id) "
                 "where r.status <> 'settled' and m.state in ('sent', 'unknown', 'intended')"
             )
             if row["run_id"] not in delivering
         ]
         policies = self.declarations.policies
-        return gate.ask(connection, models, policies, activation, plan_file, self.now, verdicts, unsettled, list(delivering.values()))
+        leaving = list(delivering.values())
+        return gate.ask(connection, models, policies, activation, plan_file, self.now, verdicts, unsettled, leaving, run_id)
 
     def _plan_file(self, run: Mapping[str, Any]) -> Path:
         return self.project.plans / f"{run['ref'].replace('/', '__')}-{run['plan_hash']}.parquet"
@@ -231,10 +246,14 @@ class Runner:
     def _renderer(self, activation: Activation) -> Renderer | None:
         if activation.kind != "send":
             return None
-        name = activation.send.content
         links = Links(project_key(self.project.state), os.environ.get("SLUICE_COLLECTOR_URL", "http://127.0.0.1:4020"), self.now)
-        folder = self.project.declarations / "content"
-        return Renderer(folder, name, self.declarations.contents[name], activation.channel, activation.spec.purpose, links)
+        folder, experiment = self.project.declarations / "content", activation.send.experiment
+
+        def renderer(name: str, arms: Mapping[str, Renderer] | None = None) -> Renderer:
+            return Renderer(folder, name, self.declarations.contents[name], activation.channel, activation.spec.purpose, links, arms)
+
+        others = {arm: renderer(name) for arm, name in experiment.content.items()} if experiment else None
+        return renderer(activation.send.content, others)
 
 
 @contextmanager
