@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 from sqlglot import exp, select
 
+from activation.engine import merges
 from activation.engine.declarations import Declarations
 from activation.engine.errors import UsageError
 from activation.engine.ledger import open_ledger
@@ -65,15 +66,17 @@ def explain(project: Project, identifier: str, declarations: Declarations) -> Ex
             elif model in built:
                 found.sections[section] = _rows(connection, models, model, profile_id, columns)
         found.sections["segments"] = _segments(connection, models, built, profile_id)
-        found.sections["sent and withheld"] = _history(connection, profile_id)
+        ids = [profile_id, *_previous(connection, models, profile_id)]
+        found.sections["sent and withheld"] = _history(connection, ids)
         if "fct_message_events" in built:
             columns = ("occurred_at", "channel", "event_type", "message_id", "is_bot")
             receipts = _rows(connection, models, "fct_message_events", profile_id, columns)
             found.sections["receipts"] = sorted(receipts, key=lambda row: str(row.get("occurred_at")), reverse=True)[:LONGEST]
     with open_ledger(project) as ledger:
         pending = ledger.rows(
-            "select m.ref, m.message_id, m.state, m.as_of from messages m join runs r using (run_id) where m.profile_id = ? and r.status <> 'settled'",
-            (profile_id,),
+            f"select m.ref, m.message_id, m.state, m.as_of from messages m join runs r using (run_id) where m.profile_id in ({', '.join('?' * len(ids))}) "
+            "and r.status <> 'settled'",
+            ids,
         )
         found.sections["on its way"] = [dict(row) for row in pending]
     return found
@@ -92,8 +95,9 @@ def _profile(connection: duckdb.DuckDBPyConnection, models: Models, identifier: 
     ):
         row = connection.execute(sql, [forms]).fetchone()
         if row:
-            return str(row[0])
-    return None
+            return _today(connection, models, str(row[0]))
+    before = _today(connection, models, identifier)
+    return before if before != identifier else None
 
 
 def _fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[Any]) -> Rows:
@@ -157,10 +161,26 @@ def _segments(connection: duckdb.DuckDBPyConnection, models: Models, built: set[
     return sorted(result, key=lambda row: (not row["member"], row["segment"]))
 
 
-def _history(connection: duckdb.DuckDBPyConnection, profile_id: str) -> Rows:
+def _history(connection: duckdb.DuckDBPyConnection, ids: list[str]) -> Rows:
     return _fetch(
         connection,
         "select recorded_at, ref, operation, outcome, reason_code, reason, message_id, provider_id from activation.sync_changelog "
-        "where profile_id = ? order by recorded_at desc, ref limit 100",
-        [profile_id],
+        "where profile_id in (select unnest(?::varchar[])) order by recorded_at desc, ref limit 100",
+        [ids],
     )
+
+
+def _previous(connection: duckdb.DuckDBPyConnection, models: Models, profile_id: str) -> list[str]:
+    """The ids this person had before identity joined them. What was sent under them was sent to this person."""
+    joined = merges.relation(connection, models)
+    if joined is None:
+        return []
+    rows = connection.execute(f"select previous_id from {joined.sql} where profile_id = ? order by 1", [profile_id]).fetchall()
+    return [row[0] for row in rows]
+
+
+def _today(connection: duckdb.DuckDBPyConnection, models: Models, profile_id: str) -> str:
+    """The id of today of whoever has, or had, this one."""
+    joined = merges.relation(connection, models)
+    row = connection.execute(f"select profile_id from {joined.sql} where previous_id = ?", [profile_id]).fetchone() if joined else None
+    return str(row[0]) if row else profile_id

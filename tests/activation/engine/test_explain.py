@@ -124,6 +124,30 @@ def test_a_message_on_its_way_is_shown(known: SmallProject) -> None:
     assert [row["message_id"] for row in look(known, "p_1").sections["on its way"]] == ["m_9"]
 
 
+def test_what_was_sent_under_an_id_of_before_is_shown_and_the_person_found_by_it(known: SmallProject) -> None:
+    manifest = json.loads(known.project.manifest.read_text())
+    node = {
+        "name": "profile_merges",
+        "resource_type": "model",
+        "schema": "main",
+        "alias": "profile_merges",
+        "columns": {},
+        "description": "",
+    }
+    manifest["nodes"]["profile_merges"] = node
+    known.project.manifest.write_text(json.dumps(manifest))
+    known.sql(
+        "create table profile_merges as select 'p_before' as previous_id, 'p_1' as profile_id",
+        "insert into activation.sync_changelog (run_id, ref, key, profile_id, operation, outcome, message_id, recorded_at) "
+        "values ('r1', 'mail/hello', 'p_before', 'p_before', 'add', 'sent', 'm_1', now())",
+    )
+    for identifier in ("p_1", "p_before", "m_1"):
+        found = look(known, identifier)
+        assert (found.profile_id, [row["message_id"] for row in found.sections["sent and withheld"]]) == ("p_1", ["m_1"])
+    with pytest.raises(UsageError, match="Nobody has this identifier"):
+        look(known, "p_never")
+
+
 def test_models_that_were_not_built_are_left_out_and_those_it_needs_are_asked_for(known: SmallProject) -> None:
     known.sql("drop table tag_product_interest", "drop table segment_excluded", "drop table int_identity_edges")
     sections = look(known, "p_1").sections
