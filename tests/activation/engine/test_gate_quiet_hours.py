@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from running_sandbox import RunningSandbox
-from small_project import SmallProject
+from small_project import SmallProject, plan_rows
 
 MAIL = "mail/hello"
 ZONES = ["Asia/Shanghai", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Chatham", "America/St_Johns", "UTC"]
@@ -156,3 +157,74 @@ def test_hours_run_by_the_moment_given_not_by_this_machine(one: SmallProject) ->
     night = clock("2026-11-20T23:00")
     abroad = night.astimezone(ZoneInfo("America/New_York"))
     assert is_quiet(one, abroad) == is_quiet(one, night) == (not is_quiet(one, night + timedelta(hours=12)))
+
+
+# -- from when a deferred message may leave ---------------------------------------------------------------------------------
+
+
+def deferred(shop: SmallProject, now: datetime) -> dict[str, datetime | None]:
+    shop.withheld(MAIL, now)
+    rows = pq.read_table(shop.project.plans / "asked.parquet").to_pylist()
+    return {row["code"]: row["not_before"] and row["not_before"].replace(tzinfo=UTC) for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "end"),
+    [
+        ("Asia/Shanghai", "2026-11-20T23:00", "2026-11-21T08:00"),
+        ("Asia/Shanghai", "2026-11-21T03:00", "2026-11-21T08:00"),
+        ("Asia/Kolkata", "2026-11-20T22:30", "2026-11-21T08:00"),
+        ("Europe/Berlin", "2026-03-28T23:00", "2026-03-29T08:00"),  # the clocks go forward
+        ("Europe/Berlin", "2026-10-24T23:00", "2026-10-25T08:00"),  # and back
+        ("America/New_York", "2026-03-07T23:00", "2026-03-08T08:00"),
+        ("America/New_York", "2026-10-31T23:00", "2026-11-01T08:00"),
+    ],
+)
+def test_a_deferred_message_may_leave_when_the_window_ends_by_the_persons_clock(one: SmallProject, zone: str, now: str, end: str) -> None:
+    quiet(one, "22:00", "08:00")
+    one.sql(f"update dim_profiles set time_zone = '{zone}'")
+    assert deferred(one, clock(now, zone)) == {"QUIET_HOURS": clock(end, zone)}
+
+
+def test_a_window_that_ends_twice_ends_the_first_time(one: SmallProject) -> None:
+    quiet(one, "22:00", "02:30")
+    one.sql("update dim_profiles set time_zone = 'Europe/Berlin'")
+    assert deferred(one, clock("2026-10-25T01:00", "Europe/Berlin")) == {"QUIET_HOURS": clock("2026-10-25T02:30", "Europe/Berlin", fold=0)}
+    # An hour later the clocks have gone back, and it is quiet once more.
+    assert deferred(one, clock("2026-10-25T02:00", "Europe/Berlin", fold=1)) == {
+        "QUIET_HOURS": clock("2026-10-25T02:30", "Europe/Berlin", fold=1)
+    }
+
+
+def test_the_moment_stands_in_the_reason_and_a_dropped_message_has_none(one: SmallProject, sandbox: RunningSandbox) -> None:
+    quiet(one, "22:00", "08:00")
+    night = one.run(MAIL, now=clock("2026-11-20T23:00"))
+    (reason,) = one.rows("select reason from activation.sync_changelog where run_id = ?", night.run_id)
+    assert reason[0].endswith("it is planned again, and may leave from 2026-11-21 00:00 UTC.")
+    one.send(MAIL, quiet_hours="drop")
+    assert deferred(one, clock("2026-11-20T23:00")) == {"QUIET_HOURS_DROPPED": None}
+
+
+@settings(max_examples=20, deadline=None)
+@given(window=st.lists(times, min_size=2, max_size=2, unique=True), instant=moments)
+def test_at_the_moment_said_it_is_not_quiet_any_more_and_just_before_it_still_was(
+    world: SmallProject, window: list[str], instant: datetime
+) -> None:
+    start, end = window
+    quiet(world, start, end)
+
+    def silent(moment: datetime, zone: str) -> bool:
+        time = moment.astimezone(ZoneInfo(zone)).strftime("%H:%M")
+        return start <= time < end if start < end else time >= start or time < end
+
+    now = instant.replace(tzinfo=UTC)
+    activation, verdicts = world.find(MAIL), world.project.plans / "asked.parquet"
+    world.withheld(MAIL, now)
+    people = {row["row_number"]: int(row["profile_id"][2:]) for row in plan_rows(world.plan(activation.ref))}
+    for row in pq.read_table(verdicts).to_pylist():
+        zone, then = ZONES[people[row["row_number"]]], row["not_before"].replace(tzinfo=UTC)
+        assert now < then <= now + timedelta(hours=25)
+        assert not silent(then, zone)
+        # But for windows that end in an hour that is skipped.
+        skipped = then.astimezone(ZoneInfo(zone)).strftime("%H:%M") != end
+        assert skipped or silent(then - timedelta(minutes=1), zone)
