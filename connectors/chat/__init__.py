@@ -1,0 +1,1 @@
+"""Rooms people talk in: messages from a robot."""
