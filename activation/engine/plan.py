@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from activation.engine import differences
+from activation.engine import dead_letters, differences
 from activation.engine.declarations import Activation
 from activation.engine.models import Models
 from activation.engine.project import Project
@@ -36,6 +36,7 @@ class Plan:
     acknowledged: int
     held: int
     merged: int = 0  # of the removals, those of records whose profile was found to be another's
+    dead: int = 0  # rows left out because they failed too often, or a person said so
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -48,6 +49,7 @@ def make_plan(
 ) -> Plan:
     """Compare source and state and write the plan file. Raises PlanRefused when the source is not what the declaration says."""
     found = differences.find(connection, models, activation)
+    dead = dead_letters.leave_out(connection, activation)
     if only_keys is not None:
         connection.execute("create or replace temporary table only_keys as select unnest(?::varchar[]) as key", [only_keys])
         connection.execute("delete from planned where key is null or key not in (select key from only_keys)")
@@ -69,6 +71,7 @@ def make_plan(
         acknowledged=_one(connection, "select count(*) from activation.sync_snapshot where ref = ? and state = 'acknowledged'", ref),
         held=_one(connection, "select count(*) from activation.sync_snapshot where ref = ? and state = 'held'", ref),
         merged=_one(connection, "select count(*) from planned where cause = 'MERGED'"),
+        dead=dead,
     )
 
 
@@ -103,7 +106,7 @@ def _content_hash(connection: duckdb.DuckDBPyConnection, activation: Activation)
         "coalesce(payload, '∅'), coalesce(match_value, '∅'), coalesce(message_id, '∅'), coalesce(invalid_code, '∅')) as line from planned))"
     ).fetchone()
     text = "\n".join(
-        [PLAN_VERSION, activation.ref, activation.spec.model_dump_json(exclude={"schedule", "description", "guards"}), repr(row)]
+        [PLAN_VERSION, activation.ref, activation.spec.model_dump_json(exclude={"schedule", "description", "guards", "retry"}), repr(row)]
     )
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from activation.engine import dead_letters
 from activation.engine.declarations import Activation
 from activation.engine.errors import SluiceError
 from activation.engine.ledger import Ledger
@@ -96,6 +97,7 @@ def settle(
         }
         for statement in connection.extract_statements(query("settle_snapshot")):
             connection.execute(statement, {name: parameters[name] for name in statement.named_parameters})
+        dead_letters.after_settle(connection, activation, run, plan_file)
         counters = [
             operations[kind][count] for kind in ("add", "change", "remove") for count in ("planned", "attempted", "succeeded", "failed")
         ]

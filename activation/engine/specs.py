@@ -139,6 +139,13 @@ class Guards(Spec):
     max_rejected_pct: float = Field(default=50.0, ge=0, le=100)
 
 
+class Retry(Spec):
+    """How often, and for how long, a row that fails is tried again by the next runs. Then it is dead, until it changes or a person says so."""
+
+    max_attempts: int = Field(default=10, ge=1)
+    max_age_days: float = Field(default=14.0, gt=0)
+
+
 class Scope(Spec):
     """Removals only below parents that are there: `parent` is a mapped column that names the parent of a row.
 
@@ -174,6 +181,7 @@ class Sync(Spec):
     scope: Scope | None = None
     settings: dict[str, Any] = {}
     guards: Guards = Guards()
+    retry: Retry = Retry()
     schedule: Cron | None = None
 
     @field_validator("nulls")
@@ -284,6 +292,7 @@ class Send(Spec):
     quiet_hours: Literal["defer", "drop"] = "defer"
     settings: dict[str, Any] = {}
     guards: Guards = Guards()
+    retry: Retry = Retry()
     schedule: Cron | None = None
 
 

@@ -56,6 +56,21 @@ create table if not exists activation.assignments (
     name varchar, profile_id varchar, arm varchar, assigned_at timestamp, run_id varchar
 );
 
+-- One row per sync and key whose last attempt failed: how often, since when, why, and what would be acknowledged had it arrived.
+create table if not exists activation.sync_failures (
+    ref varchar, key varchar, attempts bigint, first_failed_at timestamp, last_failed_at timestamp, code varchar, reason varchar,
+    -- failing: planned again; dead: failed too often, not planned until it changes; discarded: a person said that it never leaves
+    state varchar,
+    run_id varchar, outcome varchar, operation varchar, fingerprint varchar, hash ubigint, hash_version varchar, payload json,
+    match_value varchar, profile_id varchar, provider_id varchar, message_id varchar
+);
+
+-- One row per decision of a person about a held message or a dead row.
+create table if not exists activation.sync_decisions (
+    ref varchar, key varchar, message_id varchar, run_id varchar, state varchar, decision varchar, decided_by varchar, why varchar,
+    decided_at timestamp
+);
+
 create or replace view activation.sync_rejections as
 select * from activation.sync_changelog where outcome in ('rejected', 'invalid');
 
