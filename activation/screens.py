@@ -28,6 +28,7 @@ from rich.table import Table
 from rich.text import Text
 
 from activation.engine.build import BuildReport
+from activation.engine.codes import remedy
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.doctor import Finding
 from activation.engine.errors import DeclarationErrors, SluiceError
@@ -245,20 +246,29 @@ def planned(project: Project, activation: Activation, preview: Preview, json: bo
     if json:
         return as_json(
             {"ref": plan.ref, "plan": plan.plan_hash, "counts": plan.counts, "source_rows": plan.source_rows, "acknowledged": plan.acknowledged,
-             "held": plan.held, "withheld": preview.withheld, "will_leave": leaving, "guards": preview.guard_reasons, "samples": rows}
+             "held": plan.held, "withheld": preview.withheld, "will_leave": leaving, "funnel": [asdict(stage) for stage in preview.funnel],
+             "warnings": plan.warnings, "guards": preview.guard_reasons, "samples": rows}
         )  # fmt: skip
     say(f"Plan {plan.plan_hash} of {plan.ref}: {plan.source_rows:,} rows in the source, {plan.acknowledged:,} acknowledged over there.")
     out.print()
     table("", ("", "rows"), [(k, v) for k, v in plan.counts.items()], right=(1,))
-    funnel: list[tuple[str, int]] = [("planned", plan.planned), ("invalid", -plan.counts["invalid"])]
-    funnel += [(f"withheld: {code}", -count) for code, count in preview.withheld.items()]
-    table("Of these", ("", "rows"), [*funnel, ("will leave", leaving)], right=(1,))
+    lines: list[tuple[str, int | str, str]] = []
+    for stage in preview.funnel:
+        lines += [(f"  {code}", -count, remedy(code) or "") for code, count in stage.lost.items()]
+        lines.append((stage.name, stage.rows, ""))
+    if plan.counts["remove"]:
+        lines.append(("removals, which nothing withholds", plan.counts["remove"], ""))
+    table("Funnel", ("", "rows", "what to do"), [*lines, ("will leave", leaving, "")], right=(1,))
     if rows:
         table(
             "Samples (personal data masked)",
             ("operation", "key", "before", "after"),
             [(r["operation"], r["key"], r["before"], r["after"]) for r in rows],
         )
+    for warning in plan.warnings:
+        say(f"warning: {warning}")
+    if activation.kind == "sync" and activation.sync.about == "accounts":
+        say("Its rows are about accounts: nobody is asked for consent, and no suppression counts.")
     for reason in preview.guard_reasons:
         say(f"guard: {reason}")
     say(f"Apply exactly this with `sluice run {plan.ref} --plan {plan.plan_hash}`.")
@@ -283,6 +293,8 @@ def run_table(result: Settled) -> None:
         "interrupted": "interrupted",
     }
     say(f"{result.ref}: {words.get(result.status, result.status)}. Run {result.run_id}.")
+    for warning in result.warnings:
+        say(f"warning: {warning}")
     table("", ("planned", *OUTCOMES), [(result.planned, *(result.outcomes[name] for name in OUTCOMES))], right=range(7))
     if result.reasons:
         table("", ("outcome", "code", "rows", "why"), [(o, code, n, why) for o, code, why, n in result.reasons], right=(2,))

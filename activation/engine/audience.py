@@ -127,7 +127,8 @@ def members(models: Models, names: list[str] | tuple[str, ...]) -> Any:
     union: Any = parts[0]
     for part in parts[1:]:
         union = union.union(part)
-    return union
+    # Apart, or what stands around it would take a part of it for itself.
+    return union if len(parts) == 1 else select("profile_id").from_(union.subquery("members"))
 
 
 def _excluded(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation) -> list[str]:

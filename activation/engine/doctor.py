@@ -61,6 +61,9 @@ def _declarations(project: Project) -> Iterator[Finding]:
         yield Finding("Declarations", False, str(fault))
     if not declarations.faults:
         yield Finding("Declarations", True, f"{len(declarations.sources)} sources, {len(declarations.activations)} syncs and sends")
+    for activation in declarations.activations.values():
+        if activation.kind == "sync" and activation.sync.about == "accounts":
+            yield Finding(f"Sync {activation.ref}", True, "about accounts: nobody is asked for consent, and no suppression counts")
     for destination in declarations.destinations.values():
         yield _destination(destination)
 

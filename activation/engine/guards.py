@@ -2,32 +2,61 @@
 
 from __future__ import annotations
 
+import duckdb
+
+from activation.engine.ledger import Ledger
 from activation.engine.plan import Plan
 from activation.engine.specs import Guards
 
 
 def broken(plan: Plan, guards: Guards) -> list[str]:
-    """Every guard that this plan breaks, as sentences; none means it may go on."""
+    """Every guard that this plan breaks, as sentences; none means it may go on. Without a state there is nothing to take a part of."""
     counts, state = {**plan.counts, "remove": plan.counts["remove"] - plan.merged}, plan.acknowledged
     reasons = []
-    if counts["remove"] and plan.source_rows <= counts["invalid"]:
+    empties = counts["remove"] > 0 and plan.source_rows <= counts["invalid"]
+    if empties:
         what = "has no usable row" if plan.source_rows else "is empty"
         reasons.append(f"The source {what} and all {counts['remove']} rows would be removed: an empty source never deletes.")
-    elif state and counts["remove"] * 100 > guards.max_removed_pct * state:
-        reasons.append(_percent("removed", counts["remove"], state, guards.max_removed_pct, "max_removed_pct"))
     if plan.merged * 100 > guards.max_merged_pct * (state + plan.merged):
         reasons.append(_percent("removed as merged", plan.merged, state + plan.merged, guards.max_merged_pct, "max_merged_pct"))
-    if guards.max_changed_pct is not None and state and counts["change"] * 100 > guards.max_changed_pct * state:
-        reasons.append(_percent("changed", counts["change"], state, guards.max_changed_pct, "max_changed_pct"))
-    for name, count, limit in (
-        ("removed", counts["remove"], guards.max_removed),
-        ("added", counts["add"], guards.max_added),
-        ("total", plan.planned, guards.max_total),
-    ):
+    asked = (
+        ("removed", counts["remove"], None if empties else guards.max_removed_pct, guards.max_removed),
+        ("changed", counts["change"], guards.max_changed_pct, guards.max_changed),
+        ("added", counts["add"], guards.max_added_pct, guards.max_added),
+        ("total", plan.planned, guards.max_total_pct, guards.max_total),
+    )
+    for name, count, percent, _ in asked:
+        if percent is not None and state and count * 100 > percent * state:
+            reasons.append(_percent(name, count, state, percent, f"max_{name}_pct"))
+    for name, count, _, limit in asked:
         if limit is not None and count > limit:
-            reasons.append(f"{count} rows {'in all' if name == 'total' else f'would be {name}'}; at most {limit} may (max_{name}).")
+            reasons.append(f"{count} rows {_would(name)}; at most {limit} may (max_{name}).")
     return reasons
 
 
-def _percent(verb: str, count: int, state: int, limit: float, name: str) -> str:
-    return f"{count} of {state} rows ({count * 100 / state:.1f}%) would be {verb}; at most {limit:g}% may ({name})."
+def lost_state(connection: duckdb.DuckDBPyConnection, ledger: Ledger, ref: str) -> str | None:
+    """A warning when rows of `ref` have been delivered and the state knows of none. What is planned then adds, and removes nothing."""
+    if connection.execute("select 1 from activation.sync_snapshot where ref = ? limit 1", [ref]).fetchone():
+        return None
+    delivered = ledger.rows(
+        "select 1 from runs r where r.ref = ? and r.status = 'settled' and ("
+        "exists (select 1 from deliveries d where d.run_id = r.run_id and d.outcome = 'sent') or "
+        "exists (select 1 from lots l where l.run_id = r.run_id and l.outcome = 'sent')) limit 1",
+        (ref,),
+    )
+    if not delivered:
+        return None
+    return (
+        f"The state of {ref} is empty, and the ledger knows of rows that were delivered: it was lost. "
+        "All rows are planned as new, and nothing over there is removed."
+    )
+
+
+def _would(name: str) -> str:
+    return "in all" if name == "total" else f"would be {name}"
+
+
+def _percent(name: str, count: int, state: int, limit: float, key: str) -> str:
+    if name == "total":
+        return f"{count} rows in all are {count * 100 / state:.1f}% of the {state} acknowledged; at most {limit:g}% may be planned ({key})."
+    return f"{count} of {state} rows ({count * 100 / state:.1f}%) would be {name}; at most {limit:g}% may ({key})."

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from activation.engine.content import Renderer
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.deliver import Delivery, Stop
 from activation.engine.errors import GuardStop, InputsMoved, SluiceError
+from activation.engine.funnel import Stage, funnel
 from activation.engine.ledger import LEASE_SECONDS, Lease, LeaseLost, Ledger, open_ledger
 from activation.engine.links import Links, project_key
 from activation.engine.models import Models
@@ -46,6 +47,7 @@ class Preview:
     plan: Plan
     guard_reasons: list[str]
     withheld: Mapping[str, int]
+    funnel: list[Stage]
 
 
 @dataclass
@@ -72,11 +74,13 @@ class Runner:
             try:
                 with merges.followed(connection, models, activation):
                     plan = make_plan(connection, self.project, models, activation)
+                    plan.warnings.extend(self._warnings(connection, ledger, activation))
                     withheld = self._ask(connection, models, ledger, activation, plan.file, verdicts)
+                    stages = funnel(connection, models, activation, plan, withheld)
             finally:
                 verdicts.unlink(missing_ok=True)
             self._note(ledger, plan)
-        return Preview(plan, guards.broken(plan, activation.spec.guards), withheld)
+        return Preview(plan, guards.broken(plan, activation.spec.guards), withheld, stages)
 
     def run(
         self,
@@ -117,6 +121,7 @@ class Runner:
                 ledger.settle_message(message_id, "sent")
             merges.follow(connection, models, activation)
             plan = make_plan(connection, self.project, models, activation, only_keys)
+            plan.warnings.extend(self._warnings(connection, ledger, activation))
             self._note(ledger, plan)
             if plan_hash is not None and plan.plan_hash != plan_hash:
                 raise InputsMoved(
@@ -163,7 +168,8 @@ class Runner:
             )
             with _stops_on_signals(self.stop):
                 result = asyncio.run(delivery.execute(outgoing.lots(plan.file, verdicts, delivery.batch_size)))
-        return self._settle(ledger, lease, activation, run, plan.file, verdicts, result, stop.why)
+        settled = self._settle(ledger, lease, activation, run, plan.file, verdicts, result, stop.why)
+        return replace(settled, warnings=plan.warnings)
 
     def _settle(
         self,
@@ -194,6 +200,10 @@ class Runner:
             stop = ("INTERRUPTED", "The process ended before this row's turn; it is planned again.")
             closed.append(self._settle(ledger, lease, activation, run, self._plan_file(run), self._verdicts(run["run_id"]), result, stop))
         return closed
+
+    def _warnings(self, connection: Any, ledger: Ledger, activation: Activation) -> list[str]:
+        warning = guards.lost_state(connection, ledger, activation.ref)
+        return [warning] if warning else []
 
     def _note(self, ledger: Ledger, plan: Plan) -> None:
         ledger.note_plan(plan.plan_hash, plan.ref, plan.file.name, self.now, plan.counts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ class Settled:
     outcomes: Mapping[str, int]
     reasons: list[tuple[str, str, str, int]]  # outcome, code, sentence, rows
     operations: Mapping[str, Mapping[str, int]]  # add/change/remove → planned, attempted, succeeded, failed
+    warnings: Sequence[str] = ()
 
     @property
     def failed(self) -> bool:

@@ -130,6 +130,13 @@ class SmallProject:
             self.fill("profile_merges", pairs)
         self._manifest({*TABLES, "profile_merges"})
 
+    def segment(self, name: str, *people: str) -> None:
+        """Another segment, of these people."""
+        self.write(f"dbt_models/models/{name}.sql", "-- profile_id varchar\n")
+        self.sql(f"create or replace table {name} (profile_id varchar)")
+        self.fill(name, [(who,) for who in people])
+        self._manifest({path.stem for path in (self.project.models / "models").glob("*.sql")})
+
     def _declare(self, name: str, spec: dict[str, Any]) -> None:
         # JSON is YAML, and needs no quoting rules here.
         self.write(f"activation/{name}.yml", json.dumps({key: value for key, value in spec.items() if value is not None}))

@@ -124,6 +124,16 @@ def test_an_excluded_person_is_in_no_send(five: SmallProject) -> None:
     assert addressed(five) == ["p_1", "p_2", "p_3", "p_4"]
 
 
+def test_segments_included_and_excluded_may_be_several(five: SmallProject) -> None:
+    five.segment("segment_one", "p_0", "p_1")
+    five.segment("segment_other", "p_1", "p_2", "p_3")
+    five.segment("segment_gone", "p_3", "p_4")
+    five.fill("segment_excluded", [("p_1",)])
+    five.policy("exclusions", "segments: [segment_gone]\n")
+    five.send(MAIL, audience={"include": ["segment_one", "segment_other"], "exclude": ["segment_excluded"]})
+    assert addressed(five) == ["p_0", "p_2"]
+
+
 def test_an_excluded_person_is_not_planned_by_a_sync_and_let_go_by_a_mirror(five: SmallProject) -> None:
     five.sync(FILES)
     five.run(FILES)

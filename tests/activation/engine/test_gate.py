@@ -303,3 +303,44 @@ def test_every_refusal_is_written_down_with_its_sentence(shop: SmallProject) -> 
         ("withheld", "OBJECTED", "The person objected to sales_contact by crm.", "p_0")
     ]
     assert result.status == "succeeded"
+
+
+# -- ids of before, and rows about nobody -----------------------------------------------------------------------------------
+
+
+def test_what_an_id_of_before_said_holds_for_the_person_of_today(shop: SmallProject) -> None:
+    shop.people(3)
+    shop.send(MAIL)
+    shop.fill("consent_state", [("p_0", "email", "newsletter", "granted", EARLY), ("old", "email", "newsletter", "withdrawn", LATE),
+                                ("p_1", "all", "all", "granted", EARLY), ("p_2", "all", "all", "granted", EARLY)])  # fmt: skip
+    shop.fill("suppressions", [("older", "email", "complaint", "marketing")])
+    assert shop.withheld(MAIL) == {}
+    shop.merges(("old", "p_0"), ("older", "p_1"))
+    assert shop.withheld(MAIL) == {"p_0": "CONSENT_WITHDRAWN", "p_1": "COMPLAINT"}
+
+
+def test_merges_that_dbt_knows_and_has_not_built_let_nothing_leave(shop: SmallProject) -> None:
+    shop.people(1)
+    shop.send(MAIL)
+    shop.merges(("old", "p_0"))
+    shop.sql("drop table profile_merges")
+    with pytest.raises(PlanRefused, match="`profile_merges` is not in the warehouse"):
+        shop.withheld(MAIL)
+
+
+def test_nobody_is_asked_about_rows_about_accounts(shop: SmallProject) -> None:
+    shop.people(2)
+    shop.fill("consent_state", [("p_0", "all", "all", "withdrawn", EARLY)])
+    shop.fill("suppressions", [("p_1", "all", "do_not_contact", "all")])
+    shop.sql("insert into sync_people (profile_id, email) values ('acme', 'info@acme.example')")
+    shop.sync(CRM)
+    assert shop.withheld(CRM) == {"p_0": "OBJECTED", "p_1": "DO_NOT_CONTACT", "acme": "NO_PROFILE"}
+    shop.sync(CRM, about="accounts")
+    assert shop.withheld(CRM) == {}
+
+
+def test_a_purpose_that_is_not_declared_is_refused_for_accounts_too(shop: SmallProject) -> None:
+    shop.people(1)
+    shop.sync(CRM, about="accounts", purpose="resale")
+    with pytest.raises(DeclarationErrors, match=r"`resale` is not in activation/policies/purposes\.yml"):
+        shop.withheld(CRM)

@@ -155,3 +155,53 @@ def test_a_retry_of_single_rows_is_not_taken_for_an_empty_source(mirrored: Small
     remove(mirrored, 1)
     result = mirrored.run(FILES, only_keys=["p_0"])
     assert result.operations["remove"]["succeeded"] == 1
+
+
+def test_parts_and_numbers_hold_for_what_is_added_changed_and_planned_in_all(mirrored: SmallProject) -> None:
+    mirrored.sql(
+        "update sync_people set first_name = 'x' where profile_id >= 'p_6'",
+        "insert into sync_people (profile_id, email) select 'n_' || i, 'n@mail.example' from range(3) t(i)",
+    )
+    exactly = {"max_changed": 4, "max_changed_pct": 40, "max_added": 3, "max_added_pct": 30, "max_total": 7, "max_total_pct": 70}
+    sentences = {
+        "max_changed": "4 rows would be changed; at most 3 may (max_changed).",
+        "max_changed_pct": "4 of 10 rows (40.0%) would be changed; at most 39% may (max_changed_pct).",
+        "max_added": "3 rows would be added; at most 2 may (max_added).",
+        "max_added_pct": "3 of 10 rows (30.0%) would be added; at most 29% may (max_added_pct).",
+        "max_total": "7 rows in all; at most 6 may (max_total).",
+        "max_total_pct": "7 rows in all are 70.0% of the 10 acknowledged; at most 69% may be planned (max_total_pct).",
+    }
+    for name, sentence in sentences.items():
+        guarded(mirrored, **exactly | {name: exactly[name] - 1})
+        assert stopped(mirrored) == [sentence]
+    guarded(mirrored, **exactly)
+    assert mirrored.run(FILES).status == "succeeded"
+
+
+def test_parts_of_nothing_stop_no_first_run(shop: SmallProject) -> None:
+    shop.people(3)
+    guarded(shop, max_added_pct=1, max_total_pct=1, max_changed_pct=0)
+    assert shop.run(FILES).status == "succeeded"
+
+
+def test_a_lost_state_is_told_and_everything_is_planned_as_new(mirrored: SmallProject) -> None:
+    assert mirrored.runner().preview(mirrored.find(FILES)).plan.warnings == []
+    mirrored.sql("delete from activation.sync_snapshot")
+    remove(mirrored, 5)
+    preview = mirrored.runner().preview(mirrored.find(FILES))
+    assert preview.plan.counts == {"add": 5, "change": 0, "remove": 0, "invalid": 0}
+    assert preview.plan.warnings == [
+        "The state of files/people is empty, and the ledger knows of rows that were delivered: it was lost. "
+        "All rows are planned as new, and nothing over there is removed."
+    ]
+    result = mirrored.run(FILES)
+    assert list(result.warnings) == preview.plan.warnings
+    assert mirrored.run(FILES).warnings == []
+
+
+def test_a_run_of_which_nothing_was_delivered_leaves_no_state_to_lose(shop: SmallProject) -> None:
+    shop.people(2)
+    shop.fill("consent_state", [(f"p_{i}", "all", "all", "withdrawn", None) for i in range(2)])
+    guarded(shop)
+    assert shop.run(FILES).outcomes["withheld"] == 2
+    assert shop.run(FILES).warnings == []
