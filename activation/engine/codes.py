@@ -14,6 +14,7 @@ REMEDIES = {
     "LIMIT": "Nothing: the audience's `limit` says so.",
     "HAD_IT": "Nothing: a send reaches a person once.",
     "UNCHANGED": "Nothing: the destination has these rows as they are.",
+    "DEAD": "See `sluice ledger`: it failed too often, or a person discarded it. It comes again when it changes, or by `resend`.",
     # withheld: the gate
     "WATERFALL": "Nothing: a send ahead in policies/waterfalls.yml has this person.",
     "NO_PROFILE": "Give the model a profile_id of dim_profiles, or declare `about: accounts` if no person is meant.",

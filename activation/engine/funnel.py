@@ -38,7 +38,8 @@ def funnel(
     )
     to_come = plan.counts["add"] + plan.counts["change"] + plan.counts["invalid"]
     first, lost = _send(connection, models, activation, plan) if activation.kind == "send" else _sync(connection, models, activation, plan)
-    lost = {**lost, "HAD_IT" if activation.kind == "send" else "UNCHANGED": plan.source_rows - to_come, **invalid}
+    settled = "HAD_IT" if activation.kind == "send" else "UNCHANGED"
+    lost = {**lost, settled: plan.source_rows - to_come - plan.dead, "DEAD": plan.dead, **invalid}
     stages = [first]
     for name in STAGES:
         taken = {code: count for code, count in {**(lost if name == "addressed" else {}), **_of(name, withheld)}.items() if count}
