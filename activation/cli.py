@@ -218,6 +218,8 @@ def _run(session: Session, refs: list[str], plan_hash: str | None, override: str
     activations = [declarations.find(ref) for ref in refs]
     if plan_hash is not None and len(refs) != 1:
         raise UsageError("--plan goes with one sync or send.")
+    if override is not None and not override.strip():
+        raise UsageError("Say why with --override-guards: it is recorded with the run.")
     for activation in activations:
         _refuse_replay(session, activation)
     results, refused = [], []

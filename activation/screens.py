@@ -31,7 +31,7 @@ from activation.engine.build import BuildReport
 from activation.engine.codes import remedy
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.doctor import Finding
-from activation.engine.errors import DeclarationErrors, SluiceError
+from activation.engine.errors import DeclarationErrors, GuardStop, SluiceError
 from activation.engine.explain import Explained
 from activation.engine.history import Status
 from activation.engine.landing import LandingReport
@@ -58,6 +58,8 @@ def fail(error: SluiceError) -> None:
             err.print(f"  [bold]{escape(fault.file)}:{fault.line}[/bold]: {escape(fault.message)}", soft_wrap=True)
         return
     err.print(f"[red]sluice:[/red] {escape(str(error))}", soft_wrap=True)
+    if isinstance(error, GuardStop):
+        err.print("If that is as it should be, run it with --override-guards WHY; who and why are recorded.", soft_wrap=True)
 
 
 def as_json(value: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import dagster as dg
 from pydantic import Field
 
-from activation.engine import merges
+from activation.engine import audience, merges
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.plan import Plan
 from activation.engine.project import Project
@@ -44,10 +44,7 @@ def key(activation: Activation) -> dg.AssetKey:
 
 def reads(activation: Activation) -> list[str]:
     """The models that a run reads: the rows themselves, and what the gate asks."""
-    if activation.kind == "sync":
-        return [activation.sync.model, *READ_BY_THE_GATE]
-    audience = activation.send.audience
-    return [*audience.include, *audience.exclude, *READ_BY_THE_GATE, *READ_BY_SENDS]
+    return [*audience.reads(activation), *READ_BY_THE_GATE, *(READ_BY_SENDS if activation.kind == "send" else [])]
 
 
 def definitions(project: Project, declarations: Declarations, manifest: Mapping[str, Any]) -> dg.Definitions:
@@ -110,7 +107,7 @@ class _Run:
 
     def _run(self) -> Settled:
         clock.refuse_replay(self.activation)
-        runner = Runner(self.project, self.declarations, clock.now())
+        runner = Runner(self.project, self.declarations, clock.now(), say=self.context.log.warning)
         return runner.run(self.activation, override=self.override, check=self._look_at_volume)
 
     def _look_at_volume(self, plan: Plan, verdicts: Path) -> None:

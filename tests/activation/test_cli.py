@@ -209,6 +209,48 @@ def test_a_guard_that_stops_one_run_does_not_stop_the_next(shop: SmallProject, s
     assert sluice("--as-of", NOON, "plan", "files/many").code == 1
 
 
+def test_who_passes_a_guard_says_why_and_both_are_recorded(shop: SmallProject, sluice: Sluice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "mei")
+    shop.people(3)
+    ref = shop.sync("files/people", match_on="profile_id", object="rows", guards={"max_added": 1})
+    stopped = sluice("--as-of", NOON, "run", ref)
+    assert (stopped.code, stopped.out) == (1, "")
+    assert "3 rows would be added; at most 1 may (max_added)." in stopped.err
+    assert "--override-guards" in stopped.err
+    unsaid = sluice("--as-of", NOON, "run", ref, "--override-guards", " ")
+    assert (unsaid.code, unsaid.err) == (2, "sluice: Say why with --override-guards: it is recorded with the run.\n")
+    assert shop.rows("select count(*) from activation.sync_runs") == [(0,)]
+    assert sluice("--as-of", NOON, "run", ref, "--override-guards", "The first fill").code == 0
+    recorded = [("mei", "The first fill; 3 rows would be added; at most 1 may (max_added).")]
+    assert shop.rows("select overridden_by, override_reason from activation.sync_runs") == recorded
+    with shop.ledger() as ledger:
+        assert [tuple(row) for row in ledger.rows("select overridden_by, override_reason from runs")] == recorded
+
+
+def test_a_plan_shows_its_funnel_samples_and_warnings_and_no_personal_data(shop: SmallProject, sluice: Sluice) -> None:
+    shop.people(3)
+    shop.sql("delete from consent_state where profile_id = 'p_0'", "update dim_profiles set first_name = 'Guanyu'")
+    ref = shop.send("mail/hello", holdout={"percent": 0.01})
+    said = sluice("--as-of", NOON, "plan", ref)
+    shown = [" ".join(line.split()) for line in said.out.splitlines()]
+    for line in ("in the segments 3", "NO_CONSENT -1 Ask for consent to this purpose and channel, by a form or the preference page.",
+                 "eligible 2", "will be sent 2", "will leave 2"):  # fmt: skip
+        assert any(line in one.replace("│ ", "").strip("│ ") for one in shown), line
+    assert "first_name=G***" in said.out
+    assert "Guanyu" not in said.out
+    assert "mail.example" not in said.out
+    found = sluice("--as-of", NOON, "plan", ref, "--json").json
+    assert found["funnel"][2] == {"name": "eligible", "rows": 2, "lost": {"NO_CONSENT": 1}}
+    assert found["warnings"] == []
+    assert "Guanyu" not in json.dumps(found)
+
+
+def test_a_sync_about_accounts_says_that_nobody_is_asked(shop: SmallProject, sluice: Sluice) -> None:
+    ref = shop.sync("files/people", match_on="profile_id", object="rows", about="accounts")
+    assert "about accounts: nobody is asked for consent" in " ".join(sluice("--as-of", NOON, "plan", ref).out.split())
+    assert {f["subject"]: f["ok"] for f in sluice("doctor", "--json").json}[f"Sync {ref}"] is True
+
+
 def test_a_plan_that_has_moved_is_refused(shop: SmallProject, sluice: Sluice) -> None:
     shop.people(2)
     ref = shop.sync("files/people", match_on="profile_id", object="rows")
