@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from activation import screens
+from activation.cli_ledger import app as ledger_commands
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.destinations import is_loopback
 from activation.engine.errors import SluiceError, UsageError
@@ -192,14 +193,18 @@ def retry(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Send again, now, what failed in the last run (a normal run does so too, with everything else that is due)."""
-    from activation.engine.history import failed_keys, release
+    """Send again, now, what failed in the last run, and what failed so often that runs leave it out by now."""
+    from activation.engine.decisions import decide, login
+    from activation.engine.history import failed_keys
 
     session: Session = context.obj
-    activation = session.declarations().find(ref)
+    _refuse_replay(session, session.declarations().find(ref))
     if release_held is not None:
-        release(session.project, activation, release_held)
-    keys = [release_held] if release_held is not None else failed_keys(session.project, ref)
+        decide(session.project, ref, [release_held], "resend", login(), "sluice retry --release-held", session.now)
+        keys = [release_held]
+    else:
+        dead = decide(session.project, ref, None, "resend", login(), "sluice retry", session.now, state="dead")
+        keys = list(dict.fromkeys([*failed_keys(session.project, ref), *(letter.key for letter in dead)]))
     if not keys:
         if json:
             screens.ran([], json)
@@ -245,9 +250,12 @@ def _refuse_replay(session: Session, activation: Activation) -> None:
         raise UsageError(f"--as-of is for replays: {activation.ref} delivers to {address}, which is not on this machine.")
 
 
+app.add_typer(ledger_commands)
+
+
 @app.command()
 def status(context: typer.Context, json: Json = False) -> None:
-    """The last run of everything, what is held, paused or quarantined."""
+    """The last run of everything, who is at work, what is held, dead, paused or quarantined."""
     from activation.engine.history import status as read_status
 
     session: Session = context.obj

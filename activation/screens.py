@@ -248,7 +248,7 @@ def planned(project: Project, activation: Activation, preview: Preview, json: bo
     if json:
         return as_json(
             {"ref": plan.ref, "plan": plan.plan_hash, "counts": plan.counts, "source_rows": plan.source_rows, "acknowledged": plan.acknowledged,
-             "held": plan.held, "withheld": preview.withheld, "will_leave": leaving, "funnel": [asdict(stage) for stage in preview.funnel],
+             "held": plan.held, "dead": plan.dead, "withheld": preview.withheld, "will_leave": leaving, "funnel": [asdict(stage) for stage in preview.funnel],
              "warnings": plan.warnings, "guards": preview.guard_reasons, "samples": rows}
         )  # fmt: skip
     say(f"Plan {plan.plan_hash} of {plan.ref}: {plan.source_rows:,} rows in the source, {plan.acknowledged:,} acknowledged over there.")
@@ -269,6 +269,10 @@ def planned(project: Project, activation: Activation, preview: Preview, json: bo
         )
     for warning in plan.warnings:
         say(f"warning: {warning}")
+    if plan.dead:
+        say(
+            f"{plan.dead} {'row is' if plan.dead == 1 else 'rows are'} left out: failed too often, or discarded. `sluice ledger list {plan.ref}` says which and why."
+        )
     if activation.kind == "sync" and activation.sync.about == "accounts":
         say("Its rows are about accounts: nobody is asked for consent, and no suppression counts.")
     for reason in preview.guard_reasons:
@@ -314,11 +318,17 @@ def status(found: Status, json: bool) -> None:
     table("Last runs (UTC)", ("ref", "status", "when", "planned", *OUTCOMES), rows, right=range(3, 10))
     for row in found.interrupted:
         say(f"{row['ref']}: run {row['run_id']} was interrupted; the next run closes it.")
+    for row in found.leases:
+        say(f"{row['ref']} is being run by {row['process']}.")
     for row in found.circuits:
         say(f"{row['destination']} is paused: {row['reason']}")
     if found.held:
         table("Held: may have arrived, not repeated", ("ref", "key", "since"), [(h["ref"], h["key"], h["since"]) for h in found.held[:20]])
-        say("Let one go again with `sluice retry DEST/NAME --release-held KEY`, if you know that it did not arrive.")
+        say("`sluice ledger` lists them whole; decide with `sluice ledger resend|discard|sent`.")
+    for ref, count in found.dead.items():
+        say(
+            f"{ref}: {count} {'row is' if count == 1 else 'rows are'} dead: failed too often, not planned any more. `sluice ledger list {ref}` says why."
+        )
     if found.quarantined:
         table("Quarantined lines", ("source", "lines"), list(found.quarantined.items()), right=(1,))
     return None

@@ -1,16 +1,15 @@
-"""What runs left behind: the last run of everything, what is held, paused, quarantined, and what failed."""
+"""What runs left behind: the last run of everything, who is at work, what is held, dead, paused or quarantined, and what failed."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from activation.engine.declarations import Activation, Declarations
-from activation.engine.errors import UsageError
-from activation.engine.ledger import open_ledger
+from activation.engine import dead_letters
+from activation.engine.declarations import Declarations
+from activation.engine.ledger import holder, open_ledger
 from activation.engine.project import Project
-from activation.engine.warehouse import opened, transaction
+from activation.engine.warehouse import opened
 
 FAILED = ("rejected", "skipped", "unknown")
 
@@ -24,6 +23,8 @@ class Status:
     circuits: list[dict[str, Any]]
     interrupted: list[dict[str, Any]]
     quarantined: dict[str, int]
+    dead: dict[str, int] = field(default_factory=dict)
+    leases: list[dict[str, Any]] = field(default_factory=list)
 
 
 def status(project: Project, declarations: Declarations) -> Status:
@@ -37,9 +38,11 @@ def status(project: Project, declarations: Declarations) -> Status:
         held = connection.execute(
             "select ref, key, run_id, acknowledged_at from activation.sync_snapshot where state = 'held' order by ref, key limit 1000"
         ).fetchall()
+        dead = dead_letters.counts(connection)
         quarantined = dict(connection.execute("select _source, count(*) from raw.quarantine group by 1 order by 1").fetchall())
     with open_ledger(project) as ledger:
-        circuits = [dict(row) for row in ledger.rows("select * from circuits where open_until > ?", (time.time(),))]
+        circuits = [dict(row) for row in ledger.circuits()]
+        leases = [{"ref": row["ref"], "process": holder.shown(row["holder"])} for row in ledger.leases()]
         interrupted = [dict(row) for row in ledger.rows("select ref, run_id, status, started_at from runs where status <> 'settled'")]
     return Status(
         {ref: runs.get(ref) for ref in declarations.activations},
@@ -47,6 +50,8 @@ def status(project: Project, declarations: Declarations) -> Status:
         circuits,
         interrupted,
         quarantined,
+        dead,
+        leases,
     )
 
 
@@ -59,19 +64,3 @@ def failed_keys(project: Project, ref: str) -> list[str]:
             [ref, ref],
         ).fetchall()
     return [row[0] for row in rows]
-
-
-def release(project: Project, activation: Activation, key: str) -> None:
-    """Let a held message be planned again: a person knows that it did not arrive. Raises UsageError when it is not held."""
-    with opened(project) as connection, transaction(connection):
-        row = connection.execute(
-            "select c.message_id from activation.sync_snapshot s left join activation.sync_changelog c on c.run_id = s.run_id and c.ref = s.ref "
-            "and c.key = s.key where s.ref = ? and s.key = ? and s.state = 'held'",
-            [activation.ref, key],
-        ).fetchone()
-        if row is None:
-            raise UsageError(f"{activation.ref} holds no message with the key {key}. `sluice status` lists what is held.")
-        connection.execute("delete from activation.sync_snapshot where ref = ? and key = ? and state = 'held'", [activation.ref, key])
-        if row[0]:
-            with open_ledger(project) as ledger:
-                ledger.settle_message(row[0], "rejected")

@@ -185,7 +185,12 @@ class Ledger:
 
     def settle_message(self, message_id: str, state: str) -> None:
         """A receipt or a person says what became of a message."""
-        self.execute("update messages set state = ? where message_id = ?", (state, message_id))
+        self.settle_messages([message_id], state)
+
+    def settle_messages(self, message_ids: Sequence[str], state: str) -> None:
+        """As `settle_message`, for many in one commit."""
+        with self._write() as db:
+            db.many(deliveries.SETTLE, [(state, message_id) for message_id in message_ids])
 
     # -- what destinations share between processes -------------------------------------------------------------------
 

@@ -46,6 +46,10 @@ MARK = Statement(
     "update messages set state = ? where message_id = ? and run_id = ?",
     "update messages m set state = t.a from unnest(?::text[], ?::text[], ?::text[]) as t(a, b, c) where m.message_id = t.b and m.run_id = t.c",
 )
+SETTLE = Statement(
+    "update messages set state = ? where message_id = ?",
+    "update messages m set state = t.a from unnest(?::text[], ?::text[]) as t(a, b) where m.message_id = t.b",
+)
 INTEND_LOT = Statement(
     "insert into lots (run_id, batch, first_row, last_row, rows, intended_at) values (?, ?, ?, ?, ?, ?) on conflict (run_id, batch) do nothing",
     "insert into lots (run_id, batch, first_row, last_row, rows, intended_at) select * from unnest(?::text[], ?::bigint[], ?::bigint[], "

@@ -10,6 +10,7 @@ from small_project import SmallProject
 
 from activation.engine.doctor import Finding, examine
 from activation.engine.ledger import Ledger
+from activation.engine.ledger.store import VERSION
 
 VARIABLES = ("SLUICE_SANDBOX_URL", "SLUICE_SANDBOX_SMTP", "CRM_TOKEN")
 
@@ -103,5 +104,5 @@ def test_an_interrupted_run_and_a_newer_ledger_are_findings(shop: SmallProject) 
     finding = findings(shop)["Ledger"]
     assert (finding.ok, finding.sentence) == (
         False,
-        "ledger.db was written by a newer Sluice (ledger version 99, this one knows 2). Upgrade Sluice.",
+        f"ledger.db was written by a newer Sluice (ledger version 99, this one knows {VERSION}). Upgrade Sluice.",
     )

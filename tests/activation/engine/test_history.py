@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 
 import pytest
 from running_sandbox import RunningSandbox
 from small_project import NOON, SmallProject
 
-from activation.engine.errors import UsageError
-from activation.engine.history import failed_keys, release, status
+from activation.engine.history import failed_keys, status
 
 CRM, SMS, MAIL = "hubspot/people", "sms/short", "mail/hello"
 
@@ -96,20 +96,6 @@ def test_a_removal_that_failed_can_be_retried(shop: SmallProject, sandbox: Runni
     assert "u1@mail.example" not in sandbox.contacts()
 
 
-def test_a_held_message_leaves_again_once_a_person_releases_it(one_held: SmallProject, sandbox: RunningSandbox) -> None:
-    release(one_held.project, one_held.find(SMS), "p_1")
-    assert status(one_held.project, one_held.declarations).held == []
-    result = one_held.run(SMS)
-    assert one_held.outcomes(result.run_id) == {"p_1": ("sent", "")}
-    assert len(sandbox.taken("aliyun_sms")) == 2
-
-
-@pytest.mark.parametrize("key", ["p_0", "p_9"])
-def test_only_what_is_held_can_be_released(one_held: SmallProject, key: str) -> None:
-    with pytest.raises(UsageError, match=f"holds no message with the key {key}"):
-        release(one_held.project, one_held.find(SMS), key)
-
-
 def test_a_receipt_settles_a_held_message(one_held: SmallProject) -> None:
     (message_id,) = one_held.rows("select message_id from activation.sync_changelog where key = 'p_1'")[0]
     one_held.fill("fct_message_events", [(message_id,)])
@@ -130,3 +116,21 @@ def test_paused_destinations_are_listed_with_their_reason(shop: SmallProject) ->
         ledger.open_circuit("hubspot", 60, "UNAVAILABLE", "HubSpot answered 503.")
     (circuit,) = status(shop.project, shop.declarations).circuits
     assert (circuit["destination"], circuit["reason"]) == ("hubspot", "HubSpot answered 503.")
+
+
+def test_who_is_at_work_is_listed(shop: SmallProject) -> None:
+    shop.sync(CRM)
+    with shop.ledger() as ledger:
+        lease = ledger.acquire(CRM, "run")
+        (row,) = status(shop.project, shop.declarations).leases
+        assert (row["ref"], row["process"].rsplit(":", 1)[1]) == (CRM, str(os.getpid()))
+        ledger.release(lease)
+    assert status(shop.project, shop.declarations).leases == []
+
+
+def test_dead_rows_are_counted(shop: SmallProject, sandbox: RunningSandbox) -> None:
+    shop.people(2)
+    shop.sync(CRM, retry={"max_attempts": 1})
+    sandbox.fault("hubspot", "partial", match="u1@mail.example")
+    shop.run(CRM)
+    assert status(shop.project, shop.declarations).dead == {CRM: 1}
