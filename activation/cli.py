@@ -143,7 +143,7 @@ def build(
             session.as_of,
             select or [],
             full_refresh,
-            lambda done, total, name: bar(done, total, name),
+            progress=lambda done, total, name: bar(done, total, name),
         )
     screens.built(report, json)
     raise typer.Exit(0 if report.ok else 1)
