@@ -229,7 +229,7 @@ def _run(session: Session, refs: list[str], plan_hash: str | None, override: str
         _refuse_replay(session, activation)
     results, refused = [], []
     with screens.delivery_progress() as progress:
-        runner = Runner(session.project, declarations, session.now, progress=progress)
+        runner = Runner(session.project, declarations, session.now, progress=progress, say=lambda s: screens.fail(SluiceError(s)))
         for activation in activations:
             try:
                 results.append(runner.run(activation, plan_hash, Override(getpass.getuser(), override) if override else None, only_keys))

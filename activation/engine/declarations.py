@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from activation.engine import templates, ties
+from activation.engine import alert_channels, templates, ties
+from activation.engine.alert_channels import Alerts
 from activation.engine.destinations import Destination
 from activation.engine.errors import DeclarationErrors, Fault, UsageError
 from activation.engine.policies import ChannelQuotas, Exclusions, FrequencyCaps, Holdouts, Policies, Purposes, QuietHours, Waterfalls
@@ -18,6 +19,7 @@ from activation.engine.yaml_file import YamlFile, did_you_mean
 from connectors.base import Object
 
 ROOMS = {"sources", "syncs", "sends", "content", "policies"}
+FILES = {"destinations.yml", "alerts.yml"}
 RESERVED = {"quarantine", "files", "fields", "batch_numbers", "landed"}  # `landed` is where the spool sets files aside
 
 
@@ -65,6 +67,7 @@ class Declarations:
     activations: dict[str, Activation] = field(default_factory=dict)
     contents: dict[str, Content] = field(default_factory=dict)
     policies: Policies = field(default_factory=Policies)
+    alerts: Alerts = field(default_factory=Alerts)
     faults: list[Fault] = field(default_factory=list)
     _declared: dict[str, set[str]] = field(default_factory=dict, repr=False)  # names of files and entries, right or wrong
     _read_files: dict[str, YamlFile] = field(default_factory=dict, repr=False)  # policies by name, syncs and sends by reference
@@ -91,6 +94,7 @@ class Declarations:
         for path in self._files("sends"):
             self._load_send(path)
         ties.tie(self.activations, self.policies, self._read_files, self.models, self.faults)
+        self._load_alerts()
         return self
 
     def find(self, ref: str) -> Activation:
@@ -118,12 +122,20 @@ class Declarations:
             file.fault((), f"belongs directly in activation/{folder}.")
         return file
 
+    def _load_alerts(self) -> None:
+        path = self.project.declarations / "alerts.yml"
+        if path.is_file():
+            file = YamlFile.read(path, self.project.relative(path))
+            refs = {ref for ref in self._read_files if "/" in ref}
+            self.alerts = alert_channels.load(file, self.destinations, self._declared.get("destinations", set()), refs)
+            self.faults += file.faults
+
     def _check_folders(self) -> None:
         """A YAML file that nothing reads is a declaration in the wrong place."""
         for path in _yaml_below(self.project.declarations):
             first, *rest = path.relative_to(self.project.declarations).parts
-            if (rest and first not in ROOMS) or (not rest and first != "destinations.yml"):
-                near = did_you_mean(first, ROOMS if rest else {"destinations.yml"})
+            if (rest and first not in ROOMS) or (not rest and first not in FILES):
+                near = did_you_mean(first, ROOMS if rest else FILES)
                 self.faults.append(Fault(self.project.relative(path), 1, f"nothing reads this file.{near}"))
 
     def _load_folder(self, folder: str, model: type[Any], into: dict[str, Any], check: Any) -> None:

@@ -13,7 +13,7 @@ from activation.engine.errors import UsageError
 REPOSITORY = Path(__file__).resolve().parents[2]
 VARIABLE = "SLUICE_PROJECT"
 COPIED = ("dbt_models", "activation/sources", "activation/syncs", "activation/sends", "activation/journeys", "activation/content",
-          "activation/policies", "activation/destinations.yml")  # fmt: skip
+          "activation/policies", "activation/destinations.yml", "activation/alerts.yml")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from activation.engine import gate, guards, merges, outgoing
+from activation.engine import alerts, gate, guards, merges, outgoing
 from activation.engine.content import Renderer
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.deliver import Delivery, Stop
@@ -54,7 +54,8 @@ class Preview:
 class Runner:
     """Runs what a project declares. `now` is the moment the gate asks about; leases and limits go by the real clock.
 
-    `stop` is for who wants everything to end. A destination that fails ends its own run only.
+    `stop` is for who wants everything to end. A destination that fails ends its own run only. `say` is told what does not change how the
+    run ended, such as an alert that could not be delivered.
     """
 
     project: Project
@@ -62,6 +63,7 @@ class Runner:
     now: datetime
     stop: Stop = field(default_factory=Stop)
     progress: ProgressBar | None = None
+    say: Announce = field(default=lambda sentence: None)
 
     def __post_init__(self) -> None:
         self.now = self.now.astimezone(UTC)
@@ -91,10 +93,19 @@ class Runner:
         check: Callable[[Plan, Path], None] | None = None,
     ) -> Settled:
         """Run once. Raises Held, PlanRefused, InputsMoved, GuardStop before anything has left. `check` may raise to stop it there too."""
-        activation.destination.open_options()  # a missing variable is said now, before anything is locked or written
-        with open_ledger(self.project) as ledger, _held(ledger, activation.ref) as lease:
-            self._close_interrupted(ledger, lease, activation)
-            return self._run(ledger, lease, activation, plan_hash, override, only_keys, check)
+        try:
+            activation.destination.open_options()  # a missing variable is said now, before anything is locked or written
+            with open_ledger(self.project) as ledger, _held(ledger, activation.ref) as lease:
+                self._close_interrupted(ledger, lease, activation)
+                settled = self._run(ledger, lease, activation, plan_hash, override, only_keys, check)
+        except SluiceError as error:
+            self._alert(alerts.of_error(activation, error))
+            raise
+        self._alert(alerts.of_run(activation, settled))
+        return settled
+
+    def _alert(self, found: list[alerts.Found]) -> None:
+        alerts.send(self.project, self.declarations.alerts, self.declarations.destinations, found, self.say)
 
     def recover(self, activation: Activation) -> list[Settled]:
         """Close what an earlier process left behind, and do no more."""

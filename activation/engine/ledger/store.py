@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 STEPS = Path(__file__).with_name("steps")
-VERSION = 2
+VERSION = 3
 
 
 class Row(Protocol):
