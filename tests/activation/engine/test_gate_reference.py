@@ -82,10 +82,12 @@ caps = st.lists(
         st.one_of(st.integers(1, 30).map(lambda days: {"days": float(days)}), st.sampled_from(["day", "week", "month"]).map(lambda per: {"per": per})),
         st.one_of(st.none(), st.builds(Reserve, priority=st.integers(1, 2), messages=st.just(1))),
     ),
-    max_size=2,
+    min_size=1, max_size=2,
 )  # fmt: skip
 clock_times = st.times().map(lambda time: time.strftime("%H:%M"))
-windows = st.lists(clock_times, min_size=2, max_size=2, unique=True).map(lambda pair: QuietWindow(start=pair[0], end=pair[1]))
+windows = st.lists(clock_times, min_size=2, max_size=2, unique=True).map(
+    lambda pair: QuietWindow.model_validate({"from": pair[0], "to": pair[1]})
+)
 quotas = st.lists(
     st.builds(
         lambda where, most, per, each: Quota(**where, messages=most, per=per, each=each),
@@ -165,7 +167,7 @@ class Case:
 
     def _marketing(self, who: str) -> str | None:
         zone = self.profiles[who][1]
-        clock = ZoneInfo(zone if zone not in (None, "nowhere") else "America/New_York")
+        clock = ZoneInfo("America/New_York" if zone is None or zone == "nowhere" else zone)
         for cap in self.policies.caps:
             if cap.channel not in (None, "email") or cap.purpose not in (None, "newsletter"):
                 continue
@@ -246,7 +248,8 @@ def ask(world: World, case: Case) -> dict[str, str]:
     for table, rows in tables.items():
         world.connection.execute(f"delete from {table.split()[0]}")
         if rows:
-            world.connection.executemany(f"insert into {table} values ({', '.join('?' * len(rows[0]))})", rows)
+            places = ", ".join([f"({', '.join('?' * len(rows[0]))})"] * len(rows))
+            world.connection.execute(f"insert into {table} values {places}", [value for row in rows for value in row])
     world.connection.execute(
         "copy (select row_number() over (order by profile_id) - 1 as row_number, 'add' as operation, profile_id, email as match_value, "
         f"null::varchar as invalid_code from dim_profiles) to '{plan}' (format parquet)"
@@ -260,18 +263,39 @@ def ask(world: World, case: Case) -> dict[str, str]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+everybody = [(who, "all", "all", "granted", datetime(2026, 1, 1)) for who in PEOPLE]
+
+
+def decided(world: World, policies: Policies, now: datetime, send: dict[str, Any], profiles: Any, *tables: list[Any]) -> None:
+    activation = dataclasses.replace(world.activation, spec=world.activation.send.model_copy(update=send))
+    case = Case(policies, activation, now, profiles, *tables)
+    assert ask(world, case) == case.verdicts()
+
+
+@settings(max_examples=30, deadline=None)
 @given(
     policies=policies(), now=nows, profiles=profiles, consents=consents, suppressions=suppressions, messages=messages,
-    priority=st.integers(0, 2), holdout=holdouts, experiment=experiments, generous=st.booleans(),
+    send=st.fixed_dictionaries({"priority": st.integers(0, 2), "holdout": holdouts, "experiment": experiments}),
 )  # fmt: skip
 def test_the_gate_decides_as_the_rules_say(
     world: World, policies: Policies, now: datetime, profiles: Any, consents: list[Any], suppressions: list[Any], messages: list[Any],
-    priority: int, holdout: Holdout | None, experiment: Experiment | None, generous: bool,
+    send: dict[str, Any],
 ) -> None:  # fmt: skip
-    if generous:  # or hardly anybody comes as far as the later rules
-        consents = [*consents, *((who, "all", "all", "granted", datetime(2026, 3, 1)) for who in PEOPLE)]
-    spec = world.activation.send.model_copy(update={"priority": priority, "holdout": holdout, "experiment": experiment})
-    activation = dataclasses.replace(world.activation, spec=spec)
-    case = Case(policies, activation, now, profiles, consents, suppressions, messages)
-    assert ask(world, case) == case.verdicts()
+    decided(world, policies, now, send, profiles, [*everybody, *consents], suppressions, messages)
+
+
+recent = st.one_of(st.integers(-1, 2 * 24 * 60), st.integers(0, 35 * 24).map(lambda hours: hours * 60))
+many = st.lists(
+    st.tuples(st.sampled_from(["p_0", "p_1", "p_2", "old_0", "old_1"]), st.sampled_from(["email", "email", "sms"]), st.sampled_from(["newsletter", "other"]),
+              st.sampled_from(["mail", "elsewhere"]), recent, st.booleans()), min_size=6, max_size=14,
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(policies=policies(), now=nows, zones=st.tuples(*[st.sampled_from(ZONES)] * len(PEOPLE)), messages=many, priority=st.integers(0, 2))
+def test_where_nothing_else_stands_against_it_caps_hours_and_quotas_decide(
+    world: World, policies: Policies, now: datetime, zones: tuple[str | None, ...], messages: list[Any], priority: int
+) -> None:
+    policies = policies.model_copy(update={"holdouts": Holdouts()})
+    profiles = {who: ("a@mail.example", zone) for who, zone in zip(PEOPLE, zones, strict=True)}
+    decided(world, policies, now, {"priority": priority}, profiles, everybody, [], messages)
