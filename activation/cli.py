@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from activation import screens
+from activation.cli_check import check
 from activation.cli_ledger import app as ledger_commands
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.destinations import is_loopback
@@ -251,6 +252,7 @@ def _refuse_replay(session: Session, activation: Activation) -> None:
 
 
 app.add_typer(ledger_commands)
+app.command()(check)
 
 
 @app.command()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import json
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from activation.engine.build import BuildFailed, arguments, environment
+from activation.engine.build import parse
 from activation.engine.project import Project
 
 WRITTEN_BY_DBT = {"target", "logs", "dbt_packages", "__pycache__"}
@@ -20,7 +18,7 @@ def load(project: Project) -> Mapping[str, Any]:
     """The manifest of the models as they are now. Raises BuildFailed with dbt's own words when they do not parse."""
     with _one_at_a_time(project):
         if not _fresh(project):
-            _parse(project)
+            parse(project)
         manifest: dict[str, Any] = json.loads(project.manifest.read_bytes())
     return manifest
 
@@ -32,15 +30,6 @@ def _fresh(project: Project) -> bool:
         return False
     rooms = [room for room in project.models.iterdir() if room.is_dir() and room.name not in WRITTEN_BY_DBT]
     return all(path.stat().st_mtime_ns < written for room in rooms for path in (room, *room.rglob("*")))
-
-
-def _parse(project: Project) -> None:
-    command = [sys.executable, "-W", "ignore::RuntimeWarning", "-m", "dbt.cli.main", "--quiet", "--no-use-colors"]
-    done = subprocess.run(
-        [*command, *arguments(project, "parse", None)], env=environment(project), cwd=project.root, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise BuildFailed("dbt cannot parse the models.\n" + (done.stdout.strip() or done.stderr.strip()))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from activation.engine.declarations import Declarations
@@ -129,6 +130,25 @@ def build(
     if not results.is_file():
         raise BuildFailed("dbt could not build the models.\n" + "\n".join(errors[:5] or [f"See {project.relative(project.logs)}/dbt.log."]))
     return _report(json.loads(results.read_text(encoding="utf-8")))
+
+
+def parse(project: Project, target: Path | None = None) -> Path:
+    """Let dbt read the models, with nothing built and no warehouse opened: the manifest, in `target` or where a build leaves it.
+
+    Raises BuildFailed with dbt's own words when they do not parse.
+    """
+    command = [sys.executable, "-W", "ignore::RuntimeWarning", "-m", "dbt.cli.main", "--quiet", "--no-use-colors"]
+    elsewhere = ["--target-path", str(target)] if target else []
+    done = subprocess.run(
+        [*command, *arguments(project, "parse", None), *elsewhere],
+        env=environment(project),
+        cwd=project.root,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise BuildFailed("dbt cannot parse the models.\n" + (done.stdout.strip() or done.stderr.strip()))
+    return target / "manifest.json" if target else project.manifest
 
 
 def _event(line: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from activation.engine.errors import DeclarationErrors, Fault, UsageError
 from activation.engine.policies import ChannelQuotas, Exclusions, FrequencyCaps, Holdouts, Policies, Purposes, QuietHours, Waterfalls
 from activation.engine.project import Project
 from activation.engine.specs import NAME, Content, Send, Source, Sync
-from activation.engine.yaml_file import YamlFile, did_you_mean
+from activation.engine.yaml_file import Place, YamlFile, did_you_mean
 from connectors.base import Object
 
 ROOMS = {"sources", "syncs", "sends", "content", "policies"}
@@ -102,6 +102,10 @@ class Declarations:
         if ref not in self.activations:
             raise UsageError(f"There is no sync or send `{ref}`.{did_you_mean(ref, set(self.activations))} `sluice list` shows them all.")
         return self.activations[ref]
+
+    def line(self, ref: str, place: Place = ()) -> int:
+        """The line of a sync's or send's file where `place` stands."""
+        return self._read_files[ref].line(place)
 
     # -- reading ------------------------------------------------------------------------------------------------
 
