@@ -90,6 +90,23 @@ def sent(
     _decide(context, "sent", ref, keys, all_, state, why, by, json)
 
 
+@app.command()
+def prune(context: typer.Context, json: Json = False) -> None:
+    """Let go what is older than policies/retention.yml keeps: rows of the changelog, plan files, what settled runs did. Claims stay."""
+    from activation.engine import retention
+    from activation.engine.ledger import open_ledger
+    from activation.engine.warehouse import opened
+
+    project = context.obj.project
+    policies = context.obj.declarations().policies
+    with open_ledger(project) as ledger, opened(project) as connection:
+        gone = retention.prune(connection, project, ledger, policies, context.obj.now)
+    if json:
+        screens.as_json(asdict(gone))
+        return
+    screens.say(f"Let go: {gone.changelog:,} rows of the changelog, {gone.files:,} files of plans, {gone.runs:,} runs in the ledger.")
+
+
 def _decide(
     context: typer.Context,
     decision: Literal["resend", "discard", "sent"],

@@ -12,7 +12,17 @@ from activation.engine import alert_channels, templates, ties
 from activation.engine.alert_channels import Alerts
 from activation.engine.destinations import Destination
 from activation.engine.errors import DeclarationErrors, Fault, UsageError
-from activation.engine.policies import ChannelQuotas, Exclusions, FrequencyCaps, Holdouts, Policies, Purposes, QuietHours, Waterfalls
+from activation.engine.policies import (
+    ChannelQuotas,
+    Exclusions,
+    FrequencyCaps,
+    Holdouts,
+    Policies,
+    Purposes,
+    QuietHours,
+    Retention,
+    Waterfalls,
+)
 from activation.engine.project import Project
 from activation.engine.specs import NAME, Content, Send, Source, Sync
 from activation.engine.yaml_file import Place, YamlFile, did_you_mean
@@ -165,6 +175,7 @@ class Declarations:
             "holdouts": Holdouts,
             "exclusions": Exclusions,
             "waterfalls": Waterfalls,
+            "retention": Retention,
         }
         parts: dict[str, Any] = {}
         for path in self._files("policies"):
@@ -188,6 +199,7 @@ class Declarations:
             holdouts=right.get("holdouts", Holdouts()),
             exclusions=right["exclusions"].segments if "exclusions" in right else [],
             waterfalls=right["waterfalls"].waterfalls if "waterfalls" in right else {},
+            retention=right.get("retention", Retention()),
         )
 
     def _load_destinations(self) -> None:

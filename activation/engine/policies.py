@@ -125,6 +125,17 @@ class Waterfalls(Spec):
     waterfalls: dict[Name, list[Text]]
 
 
+class Retention(Spec):
+    """`policies/retention.yml`: for how many days history is kept. `changelog_days: null` keeps every row of every run for ever.
+
+    `plans_days` are files of plans, `ledger_days` intents and outcomes of runs that settled. Claims of messages are kept for ever.
+    """
+
+    changelog_days: float | None = Field(default=730.0, ge=1)
+    plans_days: float = Field(default=30.0, ge=1)
+    ledger_days: float = Field(default=90.0, ge=1)
+
+
 class Policies(Spec):
     """All policies together. What is not declared is not allowed (purposes) or not limited (all others)."""
 
@@ -135,3 +146,4 @@ class Policies(Spec):
     holdouts: Holdouts = Holdouts()
     exclusions: list[str] = Field(default=[])
     waterfalls: dict[str, list[str]] = Field(default={})
+    retention: Retention = Retention()

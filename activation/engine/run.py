@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from activation.engine import alerts, gate, guards, merges, outgoing
+from activation.engine import alerts, gate, guards, merges, outgoing, retention
 from activation.engine.content import Renderer
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.deliver import Delivery, Stop
@@ -198,6 +198,7 @@ class Runner:
         with opened(self.project) as connection:
             ledger.renew(lease)  # the warehouse may have been long in coming, and who lost the lease settles nothing
             settled = settle(connection, ledger, activation, run, plan_file, verdicts, result, stop, finished_at)
+            retention.prune(connection, self.project, ledger, self.declarations.policies, self.now)
         ledger.end_run(lease, run["run_id"])
         return settled
 

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +143,27 @@ class Ledger:
     def unsettled(self, ref: str) -> list[Row]:
         """Runs of `ref` that have not settled, oldest first."""
         return self.rows("select * from runs where ref = ? and status <> 'settled' order by started_at, run_id", (ref,))
+
+    def prune(self, before: datetime) -> int:
+        """Let go of runs that settled and ended before, with their intents and outcomes, not the claims of messages. Returns how many.
+
+        Of each sync and send the last run that delivered anything stays: it says that there is something over there.
+        """
+        moment = before.astimezone(UTC).isoformat()
+        old = self.rows(
+            "select run_id from runs r where status = 'settled' and finished_at < ? and exists (select 1 from runs n where n.ref = r.ref "
+            "and n.status = 'settled' and n.started_at > r.started_at and ("
+            "exists (select 1 from deliveries d where d.run_id = n.run_id and d.outcome = 'sent') "
+            "or exists (select 1 from lots l where l.run_id = n.run_id and l.outcome = 'sent')))",
+            (moment,),
+        )
+        for row in old:  # a commit each, so that nobody waits long
+            with self._write() as db:
+                for table in ("deliveries", "lots", "runs"):
+                    db.execute(f"delete from {table} where run_id = ?", (row["run_id"],))
+        if old:
+            self.execute("delete from plans where created_at < ? and plan_hash not in (select plan_hash from runs)", (moment,))
+        return len(old)
 
     # -- intents and outcomes ---------------------------------------------------------------------------------------
 

@@ -83,3 +83,8 @@ def test_a_retry_sends_what_is_dead_too(waiting: SmallProject, sandbox: RunningS
 def test_a_held_message_is_released_by_retry(waiting: SmallProject) -> None:
     (result,) = json.loads(sluice(waiting, "retry", SMS, "--release-held", "p_1", "--json"))
     assert result["outcomes"]["sent"] == 1
+
+
+def test_what_is_too_old_is_let_go_by_command(waiting: SmallProject) -> None:
+    assert sluice(waiting, "ledger", "prune") == "Let go: 0 rows of the changelog, 0 files of plans, 0 runs in the ledger.\n"
+    assert json.loads(sluice(waiting, "ledger", "prune", "--json")) == {"changelog": 0, "files": 0, "runs": 0}
