@@ -13,7 +13,7 @@ import httpx
 
 from activation.engine.content import CannotRender, Renderer
 from activation.engine.declarations import Activation
-from activation.engine.ledger import Intent, Lease, Ledger, Recorded
+from activation.engine.ledger import Entry, Intent, Lease, Ledger, LotIntent, LotRecorded, Recorded
 from activation.engine.outgoing import Lot
 from activation.engine.transport import Throttle, backoff, client
 from connectors.base import Batch, Connector, Fatal, Outcome, Refused, Row, Transient, Unanswered
@@ -65,7 +65,7 @@ class _Books:
     _writer: asyncio.Task[None] | None = None
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="ledger"))
 
-    async def write(self, part: Sequence[Intent | Recorded]) -> dict[int, Recorded]:
+    async def write(self, part: Sequence[Entry]) -> dict[int, Recorded]:
         """Durable when it returns, all of it in one commit. Intents that must not leave come back refused. Raises LeaseLost."""
         if not part:
             return {}
@@ -168,6 +168,17 @@ class Delivery:
     async def _lot(self, connector: Connector, lot: Lot) -> None:
         if self.stop.asked:
             return
+        if self.activation.kind == "sync":
+            # Records have no claim of their own: one line of the ledger stands for all.
+            await self.books.write([LotIntent(lot.number, lot.rows[0].index, lot.rows[-1].index, len(lot.rows))])
+            await self._attempt(connector, lot, lot.rows)
+        else:
+            await self._messages(connector, lot)
+        if self.progress:
+            self.progress(len(lot.rows))
+
+    async def _messages(self, connector: Connector, lot: Lot) -> None:
+        """Each message is claimed by its id before it leaves."""
         rows, unrenderable = self._rendered(lot)
         window = self.activation.object.idempotency_seconds
         profiles = {row.index: profile for row, profile in zip(lot.rows, lot.profiles, strict=True)}
@@ -175,8 +186,6 @@ class Delivery:
         # Intent and outcome at once: what surely does not leave must never be found between the two.
         await self.books.write([*(Intent(outcome.row_number, lot.number) for outcome in unrenderable), *unrenderable])
         await self._attempt(connector, lot, [row for row in rows if row.index not in refused])
-        if self.progress:
-            self.progress(len(lot.rows))
 
     def _rendered(self, lot: Lot) -> tuple[list[Row], list[Recorded]]:
         """For a send, each row's message; rows whose message cannot be made come back as invalid."""
@@ -197,7 +206,7 @@ class Delivery:
         if not rows:
             return
         if self.stop.asked:
-            await self._record(rows, [Outcome("skipped", self.stop.code, self.stop.reason)] * len(rows))
+            await self._record(lot, rows, [Outcome("skipped", self.stop.code, self.stop.reason)] * len(rows))
             return
         spec = self.activation.spec
         batch = Batch(
@@ -237,9 +246,14 @@ class Delivery:
             reason = f"The connector gave {len(outcomes)} outcomes for {len(rows)} rows, so none can be believed."
             self.stop.ask("BROKEN_CONNECTOR", reason)
             outcomes = [Outcome("unknown", "BROKEN_CONNECTOR", reason)] * len(rows)
-        await self._record(rows, outcomes)
+        await self._record(lot, rows, outcomes)
 
-    async def _record(self, rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
+    async def _record(self, lot: Lot, rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
+        """Row by row, unless all rows of a lot of records were answered alike: then in one line."""
+        first = outcomes[0]
+        if rows is lot.rows and self.activation.kind == "sync" and first.provider_id is None and all(o is first for o in outcomes):
+            await self.books.write([LotRecorded(lot.number, first.status, first.code, first.reason)])
+            return
         await self.books.write(
             [Recorded(r.index, o.status, o.code, o.reason, o.provider_id, r.message_id) for r, o in zip(rows, outcomes, strict=True)]
         )

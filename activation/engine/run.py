@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from activation.engine import alerts, gate, guards, merges, outgoing, retention
 from activation.engine.content import Renderer
 from activation.engine.declarations import Activation, Declarations
@@ -177,8 +179,8 @@ class Runner:
                 stop,
                 self.progress(activation.ref, total) if self.progress else None,
             )
-            with _stops_on_signals(self.stop):
-                result = asyncio.run(delivery.execute(outgoing.lots(plan.file, verdicts, delivery.batch_size)))
+            with _stops_on_signals(self.stop), asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+                result = loop.run(delivery.execute(outgoing.lots(plan.file, verdicts, delivery.batch_size)))
         settled = self._settle(ledger, lease, activation, run, plan.file, verdicts, result, stop.why)
         return replace(settled, warnings=plan.warnings)
 

@@ -17,6 +17,7 @@ from activation.engine.errors import SluiceError
 from activation.engine.ledger import Ledger
 from activation.engine.warehouse import query, transaction
 
+PAGE = 100_000  # rows of the ledger read at once
 OUTCOMES = ("sent", "rejected", "withheld", "unknown", "skipped", "invalid")
 
 
@@ -52,19 +53,8 @@ def settle(
 ) -> Settled:
     """Write one run into the warehouse. Done again it gives the same. `result` is how delivery ended, `stop` why, for rows never tried."""
     run_id, ref = run["run_id"], run["ref"]
-    rows = ledger.rows(
-        "select row_number, outcome, code, reason, provider_id from deliveries where run_id = ? order by row_number", (run_id,)
-    )
-    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [[], [], [], [], []]
-    types = [pa.int64(), pa.string(), pa.string(), pa.string(), pa.string()]
-    names = ["row_number", "outcome", "code", "reason", "provider_id"]
-    connection.register("ledger_outcomes", pa.table([pa.array(c, t) for c, t in zip(columns, types, strict=True)], names))
-    try:
-        connection.execute(
-            query("outcomes"), {"plan": str(plan_file), "verdicts": str(verdicts), "stop_code": stop[0], "stop_reason": stop[1]}
-        )
-    finally:
-        connection.unregister("ledger_outcomes")
+    _gather(connection, ledger, run_id)
+    connection.execute(query("outcomes"), {"plan": str(plan_file), "verdicts": str(verdicts), "stop_code": stop[0], "stop_reason": stop[1]})
     outcomes: dict[str, int] = dict.fromkeys(OUTCOMES, 0)
     outcomes |= dict(connection.execute("select outcome, count(*) from outcomes group by 1").fetchall())
     planned = (connection.execute("select count(*) from read_parquet(?)", [str(plan_file)]).fetchone() or (0,))[0]
@@ -116,6 +106,30 @@ def settle(
         "select outcome, reason_code, min(reason), count(*) from outcomes where outcome <> 'sent' group by 1, 2 order by 1, 4 desc, 2"
     ).fetchall()
     return Settled(run_id, ref, status, planned, outcomes, reasons, operations)
+
+
+def _gather(connection: duckdb.DuckDBPyConnection, ledger: Ledger, run_id: str) -> None:
+    """What the ledger recorded of a run, as tables beside the warehouse. A page at a time: memory does not grow with the audience."""
+    connection.execute(
+        "create or replace temporary table ledger_outcomes (row_number bigint, outcome varchar, code varchar, reason varchar, provider_id varchar)"
+    )
+    after = -1
+    while page := ledger.outcomes(run_id, after, PAGE):
+        _add(connection, "ledger_outcomes", page, [pa.int64(), *[pa.string()] * 4])
+        after = page[-1][0]
+    connection.execute(
+        "create or replace temporary table ledger_lots (batch bigint, first_row bigint, last_row bigint, rows bigint, outcome varchar, code varchar, reason varchar)"
+    )
+    if lots := ledger.lots(run_id):
+        _add(connection, "ledger_lots", lots, [*[pa.int64()] * 4, *[pa.string()] * 3])
+
+
+def _add(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Any], types: list[pa.DataType]) -> None:
+    columns = zip(*map(tuple, rows), strict=True)
+    page = pa.table([pa.array(column, kind) for column, kind in zip(columns, types, strict=True)], [f"c{n}" for n in range(len(types))])
+    connection.register("page", page)
+    connection.execute(f"insert into {table} select * from page")
+    connection.unregister("page")
 
 
 def _status(result: str, outcomes: Mapping[str, int]) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 
 import httpx
 
 from activation.engine.ledger import Ledger
+from activation.engine.swift import Client, Transport
 from connectors.base import retry_after
 
 LONGEST_WAIT = 60.0  # seconds; a destination that asks for more is given back to the run, which pauses it
@@ -100,24 +99,14 @@ def backoff(attempt: int) -> float:
     return min(10.0, 0.1 * 2.0**attempt) * random.uniform(0.75, 1.25)
 
 
-@cache
-def _trusted() -> ssl.SSLContext:
-    """The certificates to trust, read once for a process: reading them takes longer than many a run."""
-    return httpx.create_ssl_context(trust_env=False)
-
-
 def client(address: str, throttle: Throttle, idempotent: bool, concurrency: int, timeout: float) -> httpx.AsyncClient:
     """One client for one destination. No redirects (a token must not follow one), no proxies or netrc from the environment."""
     # httpx logs whole addresses, and some vendors want numbers and tokens in them.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger("httpcore").setLevel(logging.WARNING)
-    limits = httpx.Limits(max_connections=concurrency + 2, max_keepalive_connections=concurrency + 2)
-    inner = httpx.AsyncHTTPTransport(verify=_trusted(), limits=limits, retries=0, trust_env=False)
-    return httpx.AsyncClient(
+    return Client(
         base_url=address if address.startswith(("http://", "https://")) else "",
-        transport=PatientTransport(inner, throttle, idempotent),
-        timeout=httpx.Timeout(timeout, connect=min(10.0, timeout)),
-        follow_redirects=False,
+        transport=PatientTransport(Transport(concurrency, timeout), throttle, idempotent),
+        timeout=httpx.Timeout(timeout, connect=min(10.0, timeout), pool=0),
         trust_env=False,
         headers={"user-agent": "sluice"},
     )

@@ -1,26 +1,37 @@
 -- Every row of the plan with its one outcome: invalid as planned, withheld by the gate, what the ledger recorded, else skipped.
 create or replace temporary table outcomes as
+with answered as (
+    -- A row's own answer goes before its lot's. A lot stands for the rows from its first to its last that were to leave.
+    select
+        p.*, v.code as gate_code, v.reason as gate_reason, l.provider_id as answered_provider_id,
+        p.invalid_code is null and v.code is null and (l.row_number is not null or p.row_number <= lot.last_row) as left_here,
+        case when l.row_number is not null then l.outcome when p.row_number <= lot.last_row then lot.outcome end as said,
+        case when l.row_number is not null then l.code when p.row_number <= lot.last_row then lot.code end as said_code,
+        case when l.row_number is not null then l.reason when p.row_number <= lot.last_row then lot.reason end as said_reason
+    from read_parquet($plan) as p
+    left join read_parquet($verdicts) as v using (row_number)
+    left join ledger_outcomes as l using (row_number)
+    asof left join ledger_lots as lot on p.row_number >= lot.first_row
+)
+
 select
-    p.row_number, p.operation, p.key, p.profile_id, p.match_value, p.message_id, coalesce(p.acknowledges, p.payload) as payload, p.hash, p.hash_version,
+    row_number, operation, key, profile_id, match_value, message_id, coalesce(acknowledges, payload) as payload, hash, hash_version,
     case
-        when p.invalid_code is not null then 'invalid'
-        when v.code is not null then 'withheld'
-        when l.outcome is not null then l.outcome
-        else 'skipped'
+        when invalid_code is not null then 'invalid'
+        when gate_code is not null then 'withheld'
+        else coalesce(said, 'skipped')
     end as outcome,
-    coalesce(p.invalid_code, v.code, case when l.outcome = 'sent' then coalesce(nullif(l.code, ''), p.cause) end, l.code, $stop_code) as reason_code,
+    coalesce(invalid_code, gate_code, case when said = 'sent' then coalesce(nullif(said_code, ''), cause) end, said_code, $stop_code) as reason_code,
     coalesce(
-        case p.invalid_code
+        case invalid_code
             when 'NULL_KEY' then 'The row has no key.'
             when 'DUPLICATE_KEY' then 'The key stands on more than one row.'
             when 'NULL_MATCH' then 'The row has no value for what identifies it at the destination.'
         end,
-        v.reason,
-        case when l.outcome = 'sent' and p.cause = 'MERGED' then 'The profile was found to be another person''s, whose own record stays.' end,
-        l.reason, $stop_reason
+        gate_reason,
+        case when said = 'sent' and cause = 'MERGED' then 'The profile was found to be another person''s, whose own record stays.' end,
+        said_reason, $stop_reason
     ) as reason,
-    coalesce(l.provider_id, p.provider_id) as provider_id,
-    l.row_number is not null and coalesce(l.outcome, '') <> 'invalid' as attempted
-from read_parquet($plan) as p
-left join read_parquet($verdicts) as v using (row_number)
-left join ledger_outcomes as l using (row_number);
+    coalesce(answered_provider_id, provider_id) as provider_id,
+    left_here and coalesce(said, '') <> 'invalid' as attempted
+from answered;

@@ -377,7 +377,7 @@ def test_when_a_connector_crashes_what_was_in_flight_beside_it_is_finished_and_w
     with pytest.raises(ZeroDivisionError):
         odd_run(shop, ["crash", "slow", "c", "d"], 1)
     with shop.ledger() as ledger:
-        rows = ledger.rows("select outcome from deliveries order by row_number")
+        rows = ledger.rows("select outcome from lots order by batch")
     assert [row["outcome"] for row in rows][:2] == [None, "sent"]
     runner = shop.runner()
     (closed,) = runner.recover(runner.declarations.find("partner/people"))
