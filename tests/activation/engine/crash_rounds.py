@@ -120,12 +120,15 @@ class Rounds:
 
     def left_behind(self, before: set[str]) -> str:
         """In what state the process died: by the last run that it began."""
-        begun = [row for row in self.ledger.rows("select run_id, status from runs order by rowid") if row["run_id"] not in before]
+        begun = [
+            row for row in self.ledger.rows("select run_id, status from runs order by started_at, run_id") if row["run_id"] not in before
+        ]
         if not begun:
             return "before its first run"
         run_id, state = begun[-1]
-        if self.ledger.rows("select 1 from deliveries where run_id = ? and outcome is null", (run_id,)):
-            return "between request and answer"
+        for table in ("deliveries", "lots"):
+            if self.ledger.rows(f"select 1 from {table} where run_id = ? and outcome is null limit 1", (run_id,)):
+                return "between request and answer"
         return f"after {len(begun)} of 2 runs" if state == "settled" else f"while {state}"
 
     # -- what must be so at the end -----------------------------------------------------------------------------------
@@ -145,6 +148,7 @@ class Rounds:
             assert {row["run_id"] for row in ledger.rows("select run_id from runs")} == {run_id for run_id, *_ in runs}
             assert ledger.rows("select * from runs where status <> 'settled'") == []
             assert ledger.rows("select * from deliveries where outcome is null") == []
+            assert ledger.rows("select * from lots where outcome is null") == []
             assert ledger.rows("select * from messages where state = 'intended'") == []
 
     def the_destination_equals_the_source(self) -> None:

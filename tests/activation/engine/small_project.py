@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from activation.engine import gate
 from activation.engine.declarations import Activation, Declarations
-from activation.engine.ledger import Ledger
+from activation.engine.ledger import Ledger, open_ledger
 from activation.engine.models import Models
 from activation.engine.plan import Plan, make_plan
 from activation.engine.project import Project
@@ -238,7 +238,7 @@ class SmallProject:
         return counts
 
     def ledger(self) -> Ledger:
-        return Ledger(self.project.ledger)
+        return open_ledger(self.project)
 
     def dump(self) -> list[list[tuple[Any, ...]]]:
         """All that settling writes, row for row."""
