@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from activation import screens
-from activation.cli_check import check
+from activation.cli_check import check, doctor
 from activation.cli_ledger import app as ledger_commands
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.destinations import is_loopback
@@ -253,6 +253,7 @@ def _refuse_replay(session: Session, activation: Activation) -> None:
 
 app.add_typer(ledger_commands)
 app.command()(check)
+app.command()(doctor)
 
 
 @app.command()
@@ -323,17 +324,6 @@ def sandbox(
 
     session: Session = context.obj
     asyncio.run(run_sandbox(session.project, host, port, smtp_port, receipts_to, receipts_every))
-
-
-@app.command()
-def doctor(context: typer.Context, json: Json = False) -> None:
-    """Look at everything that has to be right before a run, and say what is not."""
-    from activation.engine.doctor import examine
-
-    session: Session = context.obj
-    findings = examine(session.project)
-    screens.examined(findings, json)
-    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`sluice check`: what a change of models or declarations would break, for a pull request."""
+"""`sluice check`: what a change of models or declarations would break, for a pull request. `sluice doctor`: what this machine lacks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from activation import screens
 if TYPE_CHECKING:
     from activation.engine.check import Finding
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 SHOWN = 100
 
 
@@ -22,7 +23,7 @@ def check(
         Path | None,
         typer.Option(metavar="MANIFEST", help="An earlier manifest.json of dbt, such as the main branch's: types are compared too."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    json: Json = False,
 ) -> None:
     """Say which syncs and sends the models no longer fit. Reads files only: no warehouse, no destination."""
     from activation.engine.check import check as look
@@ -41,6 +42,15 @@ def check(
         refs = len({finding.ref for finding in report.broken if finding.ref})
         screens.say(f"Looked at {what}: {'all fit.' if report.ok else f'{len(report.broken)} things are broken, in {refs} of them.'}")
     raise typer.Exit(0 if report.ok else 1)
+
+
+def doctor(context: typer.Context, json: Json = False) -> None:
+    """Look at everything that has to be right on this machine before a run, and say what is not."""
+    from activation.engine.doctor import examine
+
+    findings = examine(context.obj.project)
+    screens.examined(findings, json)
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 
 def _where(finding: Finding) -> str:
