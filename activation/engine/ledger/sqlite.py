@@ -124,5 +124,7 @@ class _SqliteTransaction:
 def _in_words() -> Iterator[None]:
     try:
         yield
-    except sqlite3.OperationalError as error:
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise  # a mistake of ours, not of the disk
+    except sqlite3.DatabaseError as error:
         raise LedgerBroken(f"The ledger failed: {error}.") from error

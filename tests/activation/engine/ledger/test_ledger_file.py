@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from activation.engine.errors import LedgerBroken, SluiceError
-from activation.engine.ledger import Ledger
+from activation.engine.ledger import Intent, Ledger
 from activation.engine.ledger.store import VERSION, step
 
 
@@ -74,3 +75,29 @@ def test_a_step_that_fails_leaves_the_old_version_whole(path: Path) -> None:
         assert db.execute("pragma user_version").fetchone() == (1,)
         assert db.execute("select count(*) from sqlite_master where name = 'lots'").fetchone() == (0,)
     db.close()
+
+
+def test_a_file_that_is_damaged_while_it_is_open_is_told(path: Path) -> None:
+    with Ledger(path) as ledger:
+        for number in range(500):
+            ledger.note_plan(f"hash {number}", "mail/hello", "file" * 50, datetime(2026, 11, 20, tzinfo=UTC), {})
+        ledger.rows("pragma wal_checkpoint(truncate)")
+    data = path.read_bytes()
+    page = 4096
+    path.write_bytes(data[: 2 * page] + b"\xff" * (len(data) - 2 * page))
+    with Ledger(path) as ledger, pytest.raises(LedgerBroken, match=r"^The ledger failed: database disk image is malformed\.$"):
+        ledger.rows("select counts from plans where file = ''")
+
+
+def test_a_full_disk_is_told_and_what_was_written_before_stays(path: Path) -> None:
+    with Ledger(path) as ledger:
+        ledger.open_circuit("mail", 60, "UNREACHABLE", "It cannot be reached.")
+        pages = ledger.rows("pragma page_count")[0][0]
+        ledger.rows(f"pragma max_page_count = {pages}")
+        lease = ledger.acquire("mail/hello", "r")
+        with pytest.raises(LedgerBroken, match=r"^The ledger failed: database or disk is full\.$"):
+            ledger.intend(lease, {"run_id": "r"}, [Intent(number, 0) for number in range(10_000)])
+        assert ledger.circuit("mail") is not None
+        assert ledger.outcomes("r") == []
+        ledger.rows("pragma max_page_count = 1000000")
+        ledger.intend(lease, {"run_id": "r"}, [Intent(0, 0)])
