@@ -49,10 +49,10 @@ def followed(connection: duckdb.DuckDBPyConnection, models: Models, activation: 
 
 
 def _follow(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation) -> None:
-    merges = relation(connection, models)
-    if merges is None:
+    if MODEL not in models.names():
         return
-    connection.execute(f"create or replace temporary view merges_now as select previous_id, profile_id from {merges.sql}")
+    models.columns(connection, MODEL)  # raises when it is not there: a message must not go twice because a model was not built
+    connection.execute(f"create or replace temporary view merges_now as select previous_id, profile_id from {models.relation(MODEL).sql}")
     parameters = {"ref": activation.ref}
     if activation.kind == "send":
         name = "follow_merges_send"

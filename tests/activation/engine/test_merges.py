@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from running_sandbox import RunningSandbox
 from small_project import NOON, SmallProject
 
 from activation.engine import merges
-from activation.engine.errors import GuardStop
+from activation.engine.errors import GuardStop, PlanRefused
 from activation.engine.models import Models
 from activation.engine.warehouse import opened
 
@@ -166,6 +167,14 @@ def test_a_project_without_merges_follows_none(shop: SmallProject) -> None:
     ref = shop.sync()
     remember(shop, ref, ("p_2", "acknowledged", "one@mail.example", "51", 7))
     assert follow(shop, ref) == [("p_2", "acknowledged", "one@mail.example", "p_2")]
+
+
+def test_merges_that_are_not_built_are_asked_for(shop: SmallProject) -> None:
+    ref = shop.send()
+    shop.merges()
+    shop.sql("drop table profile_merges")
+    with pytest.raises(PlanRefused, match=r"Model `profile_merges` is not in the warehouse\. Run `sluice build`\."):
+        follow(shop, ref)
 
 
 # -- sends ----------------------------------------------------------------------------------------------------------------
@@ -374,3 +383,34 @@ def test_a_preview_follows_merges_and_moves_nothing(shop: SmallProject, sandbox:
     assert (plan.counts["change"], plan.counts["remove"], plan.merged) == (1, 1, 1)
     assert shop.dump() == before
     assert shop.run(ref, plan_hash=plan.plan_hash).outcomes["sent"] == 2
+
+
+def test_who_was_held_out_under_an_id_of_before_stays_held_out(shop: SmallProject, sandbox: RunningSandbox) -> None:
+    shop.people(2)
+    # Of the two, this salt holds out p_1.
+    salt = next(f"s{n}" for n in range(100) if number(f"s{n}", "p_1") < 5000 <= number(f"s{n}", "p_0"))
+    shop.policy("holdouts", f"universal: {{percent: 50, salt: {salt}}}\n")
+    ref, later = shop.send("mail/hello"), shop.send("mail/later")
+    shop.sql("delete from segment_everyone where profile_id = 'p_0'")
+    assert shop.run(ref).outcomes["withheld"] == 1
+    merge_two(shop)
+    shop.sql("insert into segment_everyone values ('p_0')")
+    run = shop.run(later)
+    assert shop.outcomes(run.run_id) == {"p_0": ("withheld", "HOLDOUT_UNIVERSAL")}
+    assert sandbox.taken("smtp") == []
+
+
+def test_what_was_sent_under_an_id_of_before_counts_for_the_caps(shop: SmallProject, sandbox: RunningSandbox) -> None:
+    shop.people(2)
+    shop.policy("frequency_caps", "caps: [{channel: email, messages: 1, days: 7}]\n")
+    ref, later = shop.send("mail/hello"), shop.send("mail/later")
+    shop.sql("delete from segment_everyone where profile_id = 'p_0'")
+    shop.run(ref)
+    merge_two(shop)
+    shop.sql("insert into segment_everyone values ('p_0')")
+    assert shop.withheld(later) == {"p_0": "CAP_EMAIL"}
+
+
+def number(salt: str, profile: str) -> int:
+    """Where a person stands among 10,000."""
+    return int(hashlib.md5(f"{salt}:{profile}".encode()).hexdigest()[:15], 16) % 10_000
