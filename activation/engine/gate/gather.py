@@ -16,7 +16,7 @@ from activation.engine.draws import assigned, draws, merges
 from activation.engine.errors import PlanRefused
 from activation.engine.gate.quiet_hours import loud_at
 from activation.engine.gate.quotas import counts, horizon
-from activation.engine.gate.times import local, moment
+from activation.engine.gate.times import begin, local, moment
 from activation.engine.models import Models
 from activation.engine.policies import Policies
 from activation.engine.warehouse import literal
@@ -81,9 +81,9 @@ def gather(
         f" left join {assigned(connection, models, draw.name)} as drawn_{i} on drawn_{i}.profile_id = rows.profile_id"
         for i, draw in enumerate(drawn)
     )
-    zone = f"coalesce(people.zone, {literal(policies.quiet_hours.default_time_zone)})"
     window = policies.quiet_hours.channels.get(activation.channel)
-    loud = loud_at(window, zone, now) if window else "cast(null as timestamp)"
+    loud = loud_at(window, "local_now", "zone", now) if window else "cast(null as timestamp)"
+    began = "".join(f", {begin(per, 'local_now', 'zone')} as {per}_began" for per in ("day", "week", "month"))
     said = f"in ({literal(activation.channel)}, 'all')"
     connection.execute(
         f"""
@@ -93,17 +93,21 @@ def gather(
             where operation in ('add', 'change') and invalid_code is null
         ), merged as (
             select previous_id, profile_id as id_now from {merges(connection, models)}
-        ), consents as (
-            -- The newest word counts, whether it was said of this channel and purpose or of all; of two at once the withdrawal.
+        ), words as (
             -- A withdrawal of unknown date is taken for the newest, a consent of unknown date for the oldest.
-            select coalesce(id_now, profile_id) as profile_id, status
+            select coalesce(id_now, profile_id) as profile_id, max(coalesce(since, timestamp 'infinity')) filter (status = 'withdrawn') as withdrawn,
+                max(coalesce(since, timestamp '-infinity')) filter (status = 'granted') as granted,
+                max(coalesce(since, timestamp '-infinity')) filter (coalesce(status, '') not in ('withdrawn', 'granted')) as other
             from {models.relation("consent_state").sql} left join merged on previous_id = profile_id
             where channel {said} and purpose in ({literal(activation.spec.purpose)}, 'all')
-            qualify row_number() over (
-                partition by coalesce(id_now, profile_id)
-                order by coalesce(since, case status when 'withdrawn' then timestamp 'infinity' else timestamp '-infinity' end) desc,
-                    case status when 'withdrawn' then 0 else 1 end
-            ) = 1
+                and coalesce(id_now, profile_id) in (select profile_id from rows) group by 1
+        ), consents as (
+            -- The newest word counts, whether it was said of this channel and purpose or of all; of two at once the withdrawal.
+            select profile_id, case
+                when withdrawn >= coalesce(granted, withdrawn) and withdrawn >= coalesce(other, withdrawn) then 'withdrawn'
+                when granted is not null and (withdrawn is null or granted > withdrawn) and (other is null or granted > other) then 'granted'
+                end as status
+            from words
         ), blocked as (
             -- What does not say why, or for what, holds for everything; an address that bounces takes nothing at all.
             select coalesce(id_now, profile_id) as profile_id, min(coalesce(reason, 'unknown')) as any_reason,
@@ -115,15 +119,21 @@ def gather(
         ), people as (
             -- One row each, whatever the model holds: a row asked about twice would be counted twice.
             select profile_id, coalesce(min(zones.name), {literal(policies.quiet_hours.default_time_zone)}) as zone
-            from {models.relation("dim_profiles").sql} left join zones on zones.name = time_zone group by 1
+            from {models.relation("dim_profiles").sql} left join zones on zones.name = time_zone
+            where profile_id in (select profile_id from rows) group by 1
+        ), clocks as (
+            -- There are far fewer zones than people, and asking a zone for the time is slow.
+            select *, {loud} as loud_at{began} from (
+                select zone, {local(moment(now), "zone")} as local_now from (select distinct zone from people)
+            )
         ), recent as (
-            select sent.profile_id{counted_columns} from gate_sent as sent join people using (profile_id) group by 1
+            select sent.profile_id{counted_columns} from gate_sent as sent join people using (profile_id) join clocks using (zone) group by 1
         )
         select rows.*, people.profile_id is not null as is_known, consents.status as consent, blocked.always as blocked_always,
-            blocked.any_reason as blocked_any, taken.ref as taken_by, people.zone,
-            {local(moment(now), zone)} as local_now, {loud} as loud_at{room}{arms}
+            blocked.any_reason as blocked_any, taken.ref as taken_by, clocks.local_now, clocks.loud_at{room}{arms}
         from rows
         left join people using (profile_id)
+        left join clocks using (zone)
         left join consents using (profile_id)
         left join blocked using (profile_id)
         left join recent using (profile_id)

@@ -14,14 +14,13 @@ def inside(window: QuietWindow, clock: str) -> str:
     return f"({start} {'and' if window.start < window.end else 'or'} {end})"
 
 
-def loud_at(window: QuietWindow, zone: str, now: datetime) -> str:
-    """SQL: the moment in UTC from which it is not quiet any more, for who is in the window now.
+def loud_at(window: QuietWindow, clock: str, zone: str, now: datetime) -> str:
+    """SQL: for a local time and its zone, the moment in UTC from which it is not quiet any more.
 
     The end of the window is looked up with the offset that the zone has now and with the one it will have then; the first of the
     two that is not quiet is right on either side of a change of the clocks. A window that ends within the hour that is skipped
     is taken to end later by up to that hour.
     """
-    clock = local(moment(now), zone)
     days = f"case when cast({clock} as time) >= time '{window.end}:00' then interval '1 day' else interval '0 days' end"
     hours, minutes = window.end.split(":")
     end = f"(date_trunc('day', {clock}) + {days} + interval '{int(hours) * 60 + int(minutes)} minutes')"

@@ -8,7 +8,7 @@ from datetime import datetime
 import duckdb
 
 from activation.engine.declarations import Activation
-from activation.engine.gate.times import moment, since
+from activation.engine.gate.times import begin, local, moment
 from activation.engine.policies import Cap, Policies, Quota
 from activation.engine.warehouse import literal
 
@@ -35,13 +35,13 @@ def horizon(policies: Policies, activation: Activation) -> float | None:
 
 
 def counts(policies: Policies, activation: Activation, now: datetime) -> dict[str, str]:
-    """SQL for each cap (`cap_i`) and each quota of one person (`quota_i`), over `sent` of one person, whose zone is `people.zone`."""
+    """SQL for each cap (`cap_i`) and each quota of one person (`quota_i`), over `sent` of one person and the `clocks` of its zone."""
     columns = {}
     for index, cap in enumerate(applying(policies.caps, activation)):
         if cap.days is not None:
             within = f"sent.sent_at > {moment(now)} - interval '{cap.days * 86400:.0f} seconds'"
         else:
-            within = since(cap.per or "day", "people.zone", now)
+            within = f"sent.sent_at >= clocks.{cap.per}_began"
         only = f" and sent.channel = {literal(cap.channel)}" if cap.channel else ""
         # A message whose purpose is not known any more may have been of this one.
         only += f" and coalesce(sent.purpose, '') in ('', {literal(cap.purpose)})" if cap.purpose else ""
@@ -73,8 +73,10 @@ def _holding(quotas: Sequence[Quota], activation: Activation) -> list[Quota]:
 
 
 def _used(quota: Quota, zone: str, now: datetime) -> str:
+    """SQL that counts over `sent` what has been taken from a quota in this day, week or month of the provider."""
     if quota.channel:
         only = f"sent.channel = {literal(quota.channel)}"
     else:
         only = f"coalesce(sent.destination, '') in ('', {literal(quota.destination or '')})"
-    return f"count(*) filter ({since(quota.per, literal(zone), now)} and {only})"
+    began = begin(quota.per, local(moment(now), literal(zone)), literal(zone))
+    return f"count(*) filter (sent.sent_at >= {began} and {only})"

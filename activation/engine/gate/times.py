@@ -15,6 +15,6 @@ def local(instant: str, zone: str) -> str:
     return f"timezone({zone}, timezone('UTC', {instant}))"
 
 
-def since(per: str, zone: str, now: datetime) -> str:
-    """Whether `sent.sent_at` lies in the day, week or month of now, by the clock of a zone."""
-    return f"{local('sent.sent_at', zone)} >= date_trunc('{per}', {local(moment(now), zone)})"
+def begin(per: str, clock: str, zone: str) -> str:
+    """When the day, week (from Monday) or month of a local time began, in UTC."""
+    return f"timezone('UTC', timezone({zone}, date_trunc('{per}', {clock})))"
