@@ -9,62 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from activation.engine import alert_channels, templates, ties
+from activation.engine.activations import Activation as Activation
 from activation.engine.alert_channels import Alerts
+from activation.engine.content_specs import Content
 from activation.engine.destinations import Destination
 from activation.engine.errors import DeclarationErrors, Fault, UsageError
-from activation.engine.policies import (
-    ChannelQuotas,
-    Exclusions,
-    FrequencyCaps,
-    Holdouts,
-    Policies,
-    Purposes,
-    QuietHours,
-    Retention,
-    Waterfalls,
-)
+from activation.engine.policies import FILES as POLICY_FILES
+from activation.engine.policies import Policies
 from activation.engine.project import Project
-from activation.engine.specs import NAME, Content, Send, Source, Sync
+from activation.engine.specs import NAME, Send, Source, Sync
 from activation.engine.yaml_file import Place, YamlFile, did_you_mean
 from connectors.base import Object
 
 ROOMS = {"sources", "syncs", "sends", "content", "policies"}
 FILES = {"destinations.yml", "alerts.yml"}
 RESERVED = {"quarantine", "files", "fields", "batch_numbers", "landed"}  # `landed` is where the spool sets files aside
-
-
-@dataclass(frozen=True)
-class Activation:
-    """One sync or send, by its reference `destination/name`, with what the loader found out about it.
-
-    `ahead`: sends before this one in its waterfall. `excluded`: segments of people it never reaches. `parent`: the sync its scope names.
-    """
-
-    ref: str
-    kind: str  # sync | send
-    name: str
-    destination: Destination
-    spec: Sync | Send
-    object: Object
-    settings: Any
-    file: str
-    ahead: tuple[Activation, ...] = ()
-    excluded: tuple[str, ...] = ()
-    parent: Activation | None = None
-
-    @property
-    def channel(self) -> str:
-        return self.destination.connector.channel
-
-    @property
-    def sync(self) -> Sync:
-        assert isinstance(self.spec, Sync)
-        return self.spec
-
-    @property
-    def send(self) -> Send:
-        assert isinstance(self.spec, Send)
-        return self.spec
 
 
 @dataclass
@@ -167,40 +126,20 @@ class Declarations:
         self._declared[folder] = declared
 
     def _load_policies(self) -> None:
-        known: dict[str, type[Any]] = {
-            "purposes": Purposes,
-            "frequency_caps": FrequencyCaps,
-            "quiet_hours": QuietHours,
-            "channel_quotas": ChannelQuotas,
-            "holdouts": Holdouts,
-            "exclusions": Exclusions,
-            "waterfalls": Waterfalls,
-            "retention": Retention,
-        }
         parts: dict[str, Any] = {}
         for path in self._files("policies"):
             file = self._read(path)
-            if path.stem not in known:
-                file.fault((), f"there is no policy `{path.stem}`.{did_you_mean(path.stem, set(known))}")
+            if path.stem not in POLICY_FILES:
+                file.fault((), f"there is no policy `{path.stem}`.{did_you_mean(path.stem, set(POLICY_FILES))}")
             elif path.stem in parts:
                 file.fault((), f"`{path.stem}` is declared twice. Keep activation/policies/{path.stem}.yml.")
             else:
-                parts[path.stem] = file.validate(known[path.stem])
+                parts[path.stem] = file.validate(POLICY_FILES[path.stem])
                 self._read_files[path.stem] = file
             self.faults += file.faults
         # Where the file of purposes cannot be read, nobody is told that theirs is not in it.
         self._purposes_known = parts.get("purposes", True) is not None
-        right = {name: part for name, part in parts.items() if part is not None}
-        self.policies = Policies(
-            purposes=right["purposes"].purposes if "purposes" in right else {},
-            caps=right["frequency_caps"].caps if "frequency_caps" in right else [],
-            quiet_hours=right.get("quiet_hours", QuietHours()),
-            quotas=right.get("channel_quotas", ChannelQuotas()),
-            holdouts=right.get("holdouts", Holdouts()),
-            exclusions=right["exclusions"].segments if "exclusions" in right else [],
-            waterfalls=right["waterfalls"].waterfalls if "waterfalls" in right else {},
-            retention=right.get("retention", Retention()),
-        )
+        self.policies = Policies.of(parts)
 
     def _load_destinations(self) -> None:
         path = self.project.declarations / "destinations.yml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -147,3 +148,30 @@ class Policies(Spec):
     exclusions: list[str] = Field(default=[])
     waterfalls: dict[str, list[str]] = Field(default={})
     retention: Retention = Retention()
+
+    @classmethod
+    def of(cls, files: Mapping[str, Any]) -> Policies:
+        """The policies that these files say, by name; what is not there is not limited."""
+        says = {name: file for name, file in files.items() if file is not None}
+        return cls(
+            purposes=says["purposes"].purposes if "purposes" in says else {},
+            caps=says["frequency_caps"].caps if "frequency_caps" in says else [],
+            quiet_hours=says.get("quiet_hours", QuietHours()),
+            quotas=says.get("channel_quotas", ChannelQuotas()),
+            holdouts=says.get("holdouts", Holdouts()),
+            exclusions=says["exclusions"].segments if "exclusions" in says else [],
+            waterfalls=says["waterfalls"].waterfalls if "waterfalls" in says else {},
+            retention=says.get("retention", Retention()),
+        )
+
+
+FILES: dict[str, type[Spec]] = {
+    "purposes": Purposes,
+    "frequency_caps": FrequencyCaps,
+    "quiet_hours": QuietHours,
+    "channel_quotas": ChannelQuotas,
+    "holdouts": Holdouts,
+    "exclusions": Exclusions,
+    "waterfalls": Waterfalls,
+    "retention": Retention,
+}

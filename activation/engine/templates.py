@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from activation.engine.specs import Content
+from activation.engine.content_specs import Content
 
 GIVEN = {"email": {"unsubscribe_url"}}  # what the engine itself puts in, by channel
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from activation.engine.activations import Activation
 from activation.engine.errors import Fault
 from activation.engine.policies import Policies
 from activation.engine.yaml_file import Place, YamlFile, did_you_mean
-
-if TYPE_CHECKING:
-    from activation.engine.declarations import Activation
 
 
 def tie(

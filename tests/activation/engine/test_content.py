@@ -12,8 +12,8 @@ import orjson
 import pytest
 
 from activation.engine.content import CannotRender, Renderer
+from activation.engine.content_specs import Content
 from activation.engine.links import Links
-from activation.engine.specs import Content
 
 NOW = datetime(2026, 11, 20, 4, tzinfo=UTC)
 LINKS = Links(b"k" * 32, "https://c.example", NOW)
