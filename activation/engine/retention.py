@@ -47,10 +47,13 @@ def looks_back(policies: Policies) -> float:
 
 
 def _changelog(connection: duckdb.DuckDBPyConnection, before: datetime) -> int:
+    moment = [before.replace(tzinfo=None)]
+    if connection.execute("select 1 from activation.sync_changelog where recorded_at < ? limit 1", moment).fetchone() is None:
+        return 0
     row = connection.execute(
         "delete from activation.sync_changelog c where recorded_at < ? and not exists (select 1 from activation.sync_snapshot s "
         "where s.ref = c.ref and s.run_id = c.run_id and s.key = c.key and s.state in ('held', 'dropped', 'merged'))",
-        [before.replace(tzinfo=None)],
+        moment,
     ).fetchone()
     return int(row[0]) if row else 0
 
