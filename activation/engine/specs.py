@@ -159,7 +159,8 @@ class Scope(Spec):
 class Sync(Spec):
     """`syncs/<destination>/<name>.yml`: keeps a destination equal to a model.
 
-    Rows are about people, each of whom is asked for consent, or about accounts, where no person gets anything.
+    Rows are about people, each of whom is asked for consent, or about accounts, where no person gets anything. `on_merged` says what
+    happens over there to the record of a profile that was found to be another's, where that has a record of its own (key profile_id only).
 
     `nulls` says of a field what to do when it has no value: `send_null` (the default) sends that it has none, `skip_null` keeps what the
     destination has, and `set_if_empty` also keeps it when there is a value, once one was acknowledged.

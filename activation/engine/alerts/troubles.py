@@ -16,6 +16,7 @@ NOBODY_S_FAULT = (Held, InputsMoved, LeaseLost)
 # Codes of a connector that say that the destination as a whole takes nothing.
 OF_THE_DESTINATION = {"UNAUTHORIZED", "NOT_FOUND"}
 STOPPED = "STOPPED"  # a person or the machine ended it
+LONGEST = 1000  # characters of a sentence
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def of_run(activation: Activation, settled: Settled) -> list[Found]:
     tried = settled.outcomes["sent"] + settled.outcomes["rejected"] + settled.outcomes["unknown"]
     rejected, limit = settled.outcomes["rejected"], activation.spec.guards.max_rejected_pct
     if rejected * 100 > limit * tried:
-        most = next((f"{reason_code}: {reason}" for outcome, reason_code, reason, _ in settled.reasons if outcome == "rejected"), "")
+        most = next((f"{kind}: {impersonal(reason)}" for outcome, kind, reason, _ in settled.reasons if outcome == "rejected"), "")
         sentence = (
             f"{rejected} of {tried} rows were rejected ({rejected * 100 / tried:.1f}%); at most {limit:g}% may (max_rejected_pct). {most}"
         )
@@ -87,8 +88,9 @@ def _why(settled: Settled) -> tuple[str, str]:
     skipped = [(code, reason) for outcome, code, reason, _ in settled.reasons if outcome == "skipped"]
     paused = [(code, reason) for code, reason in skipped if code == "CIRCUIT_OPEN"]
     anything = [(code, reason) for outcome, code, reason, _ in settled.reasons if outcome in {"unknown", "rejected"}]
-    return (paused or skipped or anything or [("FAILED", "Delivery did not get through.")])[0]
+    code, reason = (paused or skipped or anything or [("FAILED", "Delivery did not get through.")])[0]
+    return code, impersonal(reason)
 
 
 def _failing(subject: str, code: str, sentence: str, advice: str) -> Found:
-    return Found(subject, Trouble(code, impersonal(sentence.strip(), limit=600), advice))
+    return Found(subject, Trouble(code, sentence.strip()[:LONGEST], advice))

@@ -11,6 +11,7 @@ import pytest
 from running_sandbox import RunningSandbox
 from small_project import DESTINATIONS, SmallProject
 
+from activation.engine import alerts
 from activation.engine.errors import GuardStop, InputsMoved, PlanRefused, UsageError
 from activation.engine.run import Runner
 from activation.engine.settle import Settled
@@ -150,6 +151,20 @@ def test_a_plan_that_has_moved_and_a_stop_that_was_asked_for_are_nobody_s_failur
     assert watched.told() == []
 
 
+def test_numbers_of_our_own_are_told_and_those_of_a_vendor_are_hidden(watched: Watched) -> None:
+    activation = watched.shop.find(watched.shop.sync())
+    (guard,) = alerts.of_error(activation, GuardStop(activation.ref, ["2000000 of 5000000 rows (40.0%) would be removed."]))
+    assert guard.trouble is not None
+    assert "2000000 of 5000000 rows" in guard.trouble.sentence
+    counts = {"planned": 3, "attempted": 3, "succeeded": 0, "failed": 3}
+    outcomes = dict.fromkeys(("sent", "withheld", "unknown", "skipped", "invalid"), 0) | {"rejected": 3}
+    reasons = [("rejected", "BAD", "13800000001 and u1@mail.example are taken", 3)]
+    settled = Settled("r1", activation.ref, "failed_rows", 3, outcomes, reasons, {"add": counts})
+    rejected = alerts.of_run(activation, settled)[-1].trouble
+    assert rejected is not None
+    assert rejected.sentence.endswith("BAD: … and … are taken")
+
+
 # -- channels -------------------------------------------------------------------------------------------------------------
 
 
@@ -230,8 +245,6 @@ def test_a_failure_that_comes_back_before_its_end_was_told_is_no_news(watched: W
 
 
 def test_a_broken_ledger_stops_nobody_from_hearing_why(watched: Watched, tmp_path: Path) -> None:
-    from activation.engine import alerts
-
     declarations = watched.shop.declarations
     watched.shop.project.ledger.write_bytes(b"no ledger at all, " * 100)
     alerts.send(watched.shop.project, declarations.alerts, declarations.destinations, [], watched.said.append)
