@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from activation.engine.declarations import Activation, Declarations
 from activation.engine.deliver import Delivery, Stop
 from activation.engine.errors import GuardStop, InputsMoved, SluiceError
 from activation.engine.funnel import Stage, funnel
+from activation.engine.gate.on_their_way import on_their_way
 from activation.engine.ledger import LEASE_SECONDS, Lease, LeaseLost, Ledger, open_ledger
 from activation.engine.links import Links, project_key
 from activation.engine.models import Models
@@ -232,34 +232,12 @@ class Runner:
         verdicts: Path,
         run_id: str | None = None,
     ) -> dict[str, int]:
-        alive = ledger.rows(
-            "select r.* from runs r join leases l using (ref) where r.kind = 'send' and r.status = 'delivering' and r.ref <> ? and l.expires_at > ?",
-            (activation.ref, time.time()),
-        )
-        delivering = {
-            run["run_id"]: gate.Leaving(
-                self._plan_file(run),
-                self._verdicts(run["run_id"]),
-                run["channel"],
-                datetime.fromisoformat(run["as_of"]),
-                self.declarations.activations[run["ref"]].spec.purpose if run["ref"] in self.declarations.activations else "",
-                run["destination"],
-            )
-            for run in map(dict, alive)
-        }
-        unsettled = [
-            gate.UnsettledMessage(
-                row["profile_id"], row["channel"], datetime.fromisoformat(row["as_of"]), row["run_id"], row["purpose"], row["destination"]
-            )
-            for row in ledger.rows(
-                "select m.profile_id, m.channel, m.as_of, m.run_id, m.purpose, r.destination from messages m join runs r using (run_id) "
-                "where r.status <> 'settled' and m.state in ('sent', 'unknown', 'intended')"
-            )
-            if row["run_id"] not in delivering
-        ]
+        unsettled, leaving = on_their_way(ledger, activation.ref, self.declarations.activations, self._files)
         policies = self.declarations.policies
-        leaving = list(delivering.values())
         return gate.ask(connection, models, policies, activation, plan_file, self.now, verdicts, unsettled, leaving, run_id)
+
+    def _files(self, run: Mapping[str, Any]) -> tuple[Path, Path]:
+        return self._plan_file(run), self._verdicts(run["run_id"])
 
     def _plan_file(self, run: Mapping[str, Any]) -> Path:
         return self.project.plans / f"{run['ref'].replace('/', '__')}-{run['plan_hash']}.parquet"
