@@ -54,7 +54,9 @@ def settle(
     """Write one run into the warehouse. Done again it gives the same. `result` is how delivery ended, `stop` why, for rows never tried."""
     run_id, ref = run["run_id"], run["ref"]
     _gather(connection, ledger, run_id)
-    connection.execute(query("outcomes"), {"plan": str(plan_file), "verdicts": str(verdicts), "stop_code": stop[0], "stop_reason": stop[1]})
+    for name, value in {"plan": str(plan_file), "verdicts": str(verdicts), "stop_code": stop[0], "stop_reason": stop[1]}.items():
+        connection.execute(f"set variable {name} = $value", {"value": value})
+    connection.execute(query("outcomes"))
     outcomes: dict[str, int] = dict.fromkeys(OUTCOMES, 0)
     outcomes |= dict(connection.execute("select outcome, count(*) from outcomes group by 1").fetchall())
     planned = (connection.execute("select count(*) from read_parquet(?)", [str(plan_file)]).fetchone() or (0,))[0]
@@ -118,10 +120,13 @@ def _gather(connection: duckdb.DuckDBPyConnection, ledger: Ledger, run_id: str) 
         _add(connection, "ledger_outcomes", page, [pa.int64(), *[pa.string()] * 4])
         after = page[-1][0]
     connection.execute(
-        "create or replace temporary table ledger_lots (batch bigint, first_row bigint, last_row bigint, rows bigint, outcome varchar, code varchar, reason varchar)"
+        "create or replace temporary table lots (batch bigint, first_row bigint, last_row bigint, rows bigint, outcome varchar, code varchar, reason varchar)"
     )
     if lots := ledger.lots(run_id):
-        _add(connection, "ledger_lots", lots, [*[pa.int64()] * 4, *[pa.string()] * 3])
+        _add(connection, "lots", lots, [*[pa.int64()] * 4, *[pa.string()] * 3])
+    connection.execute(
+        "create or replace temporary table ledger_lots as select *, unnest(range(first_row // 1024, last_row // 1024 + 1)) as bucket from lots"
+    )
 
 
 def _add(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Any], types: list[pa.DataType]) -> None:

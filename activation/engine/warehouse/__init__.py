@@ -5,6 +5,7 @@ Fixed queries are the `.sql` files beside this one; queries whose shape varies a
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from activation.engine.project import Project
 
 ROOM = Path(__file__).parent
 DIALECT = "duckdb"
+MEMORY_LIMIT = "2GB"  # beyond it DuckDB works on disk; SLUICE_MEMORY_LIMIT says otherwise
 
 
 @cache
@@ -42,6 +44,8 @@ def opened(project: Project, wait: float = 300.0, read_only: bool = False) -> It
             connection = _connect(project, wait, read_only=False)
             read_only = False
         connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_progress_bar = false")  # Sluice shows its own
+        connection.execute(f"set memory_limit = '{os.environ.get('SLUICE_MEMORY_LIMIT', MEMORY_LIMIT)}'")
         if not read_only:
             connection.execute(query("schema"))
         yield connection
