@@ -205,13 +205,19 @@ class SmallProject:
         """(operation, key, invalid code) of each row that a run would plan now."""
         return [(row["operation"], row["key"], row["invalid_code"]) for row in plan_rows(self.plan(ref))]
 
-    def withheld(self, ref: str, now: datetime = NOON, unsettled: Sequence[gate.UnsettledMessage] = ()) -> dict[str, str]:
+    def withheld(
+        self,
+        ref: str,
+        now: datetime = NOON,
+        unsettled: Sequence[gate.UnsettledMessage] = (),
+        leaving: Sequence[gate.Leaving] = (),
+    ) -> dict[str, str]:
         """The gate's code for each profile that it withholds."""
         activation, verdicts = self.find(ref), self.project.plans / "asked.parquet"
         with opened(self.project) as connection:
             models = Models(self.project)
             plan = make_plan(connection, self.project, models, activation)
-            counts = gate.ask(connection, models, self.declarations.policies, activation, plan.file, now, verdicts, unsettled)
+            counts = gate.ask(connection, models, self.declarations.policies, activation, plan.file, now, verdicts, unsettled, leaving)
         people = {row["row_number"]: row["profile_id"] for row in plan_rows(plan)}
         found = [(people[row["row_number"]], row["code"]) for row in pq.read_table(verdicts).to_pylist()]
         assert sum(counts.values()) == len(found)

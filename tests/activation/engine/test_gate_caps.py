@@ -8,7 +8,7 @@ import pytest
 from running_sandbox import RunningSandbox
 from small_project import NOON, SmallProject
 
-from activation.engine.gate import UnsettledMessage
+from activation.engine.gate import Leaving, UnsettledMessage
 from activation.engine.ledger import Intent
 
 MAIL, SMS = "mail/hello", "sms/short"
@@ -258,3 +258,20 @@ def test_what_the_quota_left_over_leaves_the_next_day(shop: SmallProject, sandbo
     sent = [{key for key, outcome in shop.outcomes(shop.run(MAIL, now=NOON + timedelta(days=day)).run_id).items() if outcome[0] == "sent"}
             for day in (0, 0, 1)]  # fmt: skip
     assert sent == [{"p_0", "p_1"}, set(), {"p_2"}]
+
+
+def test_what_another_process_sends_at_this_moment_counts_for_caps_and_quotas(shop: SmallProject) -> None:
+    shop.people(4)
+    shop.send(MAIL)
+    other = shop.send("mail/other", audience={"include": ["segment_excluded"]})
+    shop.fill("segment_excluded", [("p_0",), ("p_1",)])
+    shop.policy("frequency_caps", "caps:\n- {purpose: newsletter, messages: 1, days: 7}\n")
+    quotas(shop, "destination: mail, messages: 2, per: day")
+    shop.sql("delete from consent_state where profile_id = 'p_1'")
+    assert shop.withheld(other) == {"p_1": "NO_CONSENT"}
+    verdicts = shop.project.plans / "other.gate.parquet"
+    (shop.project.plans / "asked.parquet").rename(verdicts)
+    shop.sql("insert into consent_state select 'p_1', 'all', 'all', 'granted', null")
+    leaving = Leaving(shop.plan(other).file, verdicts, "email", NOON, "newsletter", "mail")
+    assert shop.withheld(MAIL, leaving=[leaving]) == {"p_0": "CAP_ALL_NEWSLETTER", "p_2": "QUOTA", "p_3": "QUOTA"}
+    assert shop.withheld(MAIL) == {"p_2": "QUOTA", "p_3": "QUOTA"}
