@@ -37,12 +37,13 @@ class Finding:
 
 @dataclass
 class CheckReport:
-    """`broken` will not run. `unseen` could not be looked at without a build."""
+    """`broken` will not run. `unseen` could not be looked at without a build. `new` are columns that nothing sends yet."""
 
     checked: int = 0
     models: int = 0
     broken: list[Finding] = field(default_factory=list)
     unseen: list[Finding] = field(default_factory=list)
+    new: list[Finding] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -52,7 +53,8 @@ class CheckReport:
 def check(project: Project, against: Path | None = None) -> CheckReport:
     """Look at every declaration beside the models as dbt parses them now.
 
-    `against` is an earlier manifest.json (of the main branch): mapped columns whose type is no longer what it was are broken too.
+    `against` is an earlier manifest.json (of the main branch): mapped columns whose type is no longer what it was are broken too, and
+    columns that are new are told.
     Raises UsageError when it is none.
     """
     before = _nodes(against) if against else {}
@@ -104,6 +106,7 @@ class _Look:
             parent = self.activation.parent.sync
             self._column(("scope",), parent.model, parent.key, "by which a parent is known")
         self._segments(self.activation.excluded, ())
+        self._new(spec.model, {spec.key, spec.match_on, "profile_id", *spec.fields.values()})
 
     def _send(self) -> None:
         spec = self.activation.send
@@ -146,6 +149,12 @@ class _Look:
                 place,
                 f"column `{column}` of `{model}` was {old} and is {new} now: what {self.activation.destination.name} holds would change.",
             )
+
+    def _new(self, model: str, used: set[str]) -> None:
+        now, then = columns.of(self.nodes.get(model, {})), columns.of(self.before.get(model, {}))
+        if now.complete and then.complete:
+            for column in sorted(now.types.keys() - then.types.keys() - used):
+                self._add(self.report.new, ("fields",), f"`{model}` has a new column `{column}`, which no field sends.")
 
     def _broken(self, place: Place, sentence: str) -> None:
         self._add(self.report.broken, place, sentence)

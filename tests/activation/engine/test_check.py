@@ -83,6 +83,9 @@ def test_a_change_of_models_is_told_by_everything_it_breaks(project: Project) ->
     assert any(ref.startswith("sms/") and "`dim_profiles` has no column `phone`, by which sms reaches a person." in s for ref, s in found)
     assert any("there is no model `segment_wechat_followers_without_phone` in dbt_models." in sentence for _, sentence in found)
     assert ("", "purpose `newsletter` is not in it, so nobody's consent to it would ever be known.") in found
+    assert [(one.ref, one.sentence) for one in report.new] == [
+        ("hubspot/contacts", "`sync_hubspot_contacts` has a new column `position`, which no field sends.")
+    ]
     (jobtitle,) = [finding for finding in report.broken if "job_title" in finding.sentence]
     line = (project.root / jobtitle.file).read_text(encoding="utf-8").splitlines()[jobtitle.line - 1]
     assert (jobtitle.file, line.strip()) == ("activation/syncs/hubspot/contacts.yml", "jobtitle: job_title")
