@@ -13,10 +13,10 @@ def broken(plan: Plan, guards: Guards) -> list[str]:
     """Every guard that this plan breaks, as sentences; none means it may go on. Without a state there is nothing to take a part of."""
     counts, state = {**plan.counts, "remove": plan.counts["remove"] - plan.merged}, plan.acknowledged
     reasons = []
-    empties = counts["remove"] > 0 and plan.source_rows <= counts["invalid"]
+    empties = plan.counts["remove"] > 0 and plan.source_rows <= counts["invalid"]
     if empties:
         what = "has no usable row" if plan.source_rows else "is empty"
-        reasons.append(f"The source {what} and all {counts['remove']} rows would be removed: an empty source never deletes.")
+        reasons.append(f"The source {what} and all {plan.counts['remove']} rows would be removed: an empty source never deletes.")
     if plan.merged * 100 > guards.max_merged_pct * (state + plan.merged):
         reasons.append(_percent("removed as merged", plan.merged, state + plan.merged, guards.max_merged_pct, "max_merged_pct"))
     asked = (

@@ -316,6 +316,17 @@ def test_too_many_merges_at_once_are_stopped_by_their_own_guard(shop: SmallProje
     assert len(contacts(sandbox)) == 3
 
 
+def test_an_empty_source_does_not_even_remove_what_was_merged(shop: SmallProject, sandbox: RunningSandbox) -> None:
+    shop.people(3)
+    ref = shop.sync(on_merged="archive", guards={"max_merged_pct": 100})
+    shop.run(ref)
+    merge_two(shop)
+    shop.sql("delete from sync_people")
+    with pytest.raises(GuardStop, match="an empty source never deletes"):
+        shop.run(ref)
+    assert len(contacts(sandbox)) == 3
+
+
 def test_a_removal_that_failed_is_planned_again(shop: SmallProject, sandbox: RunningSandbox, quick: None) -> None:
     shop.people(10)
     ref = shop.sync(on_merged="archive")
