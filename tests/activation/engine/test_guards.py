@@ -205,3 +205,20 @@ def test_a_run_of_which_nothing_was_delivered_leaves_no_state_to_lose(shop: Smal
     guarded(shop)
     assert shop.run(FILES).outcomes["withheld"] == 2
     assert shop.run(FILES).warnings == []
+
+
+def test_an_empty_source_is_told_once(mirrored: SmallProject) -> None:
+    guarded(mirrored)
+    mirrored.sql("delete from sync_people")
+    assert stopped(mirrored) == ["The source is empty and all 10 rows would be removed: an empty source never deletes."]
+
+
+@pytest.mark.parametrize(("ref", "table"), [("hubspot/people", "lots"), ("mail/hello", "deliveries")])
+def test_rows_that_were_tried_and_did_not_arrive_leave_no_state_to_lose(shop: SmallProject, quick: None, ref: str, table: str) -> None:
+    shop.people(2)
+    shop.sync("hubspot/people")
+    shop.send("mail/hello")
+    assert shop.run(ref).outcomes["sent"] == 0  # nobody listens there
+    with shop.ledger() as ledger:
+        assert ledger.rows(f"select run_id from {table}")
+    assert shop.run(ref).warnings == []
