@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from types import TracebackType
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, ClassVar, Literal, Self
 
 import httpx
 import orjson
@@ -76,21 +76,20 @@ class Outcome:
     provider_id: str | None = None
 
 
-class _Columns(NamedTuple):
+@dataclass(repr=False)  # not frozen: that costs three times as much, for every row there is
+class Row:
+    """One row of a plan on its way out. `payload` is a JSON object as bytes, shaped in the warehouse; `fields` parses it on demand.
+
+    `index` is the row's place in the plan, `key` identifies the source row, `match` the record at the destination,
+    `message_id` is stable over retries (messages only), `provider_id` is what the destination called the record last time.
+    """
+
     index: int
     key: str
     payload: bytes
     match: str | None = None
     message_id: str | None = None
     provider_id: str | None = None
-
-
-class Row(_Columns):
-    """One row of a plan on its way out. `payload` is a JSON object as bytes, shaped in the warehouse; `fields` parses it on demand.
-
-    `index` is the row's place in the plan, `key` identifies the source row, `match` the record at the destination,
-    `message_id` is stable over retries (messages only), `provider_id` is what the destination called the record last time.
-    """
 
     @cached_property
     def fields(self) -> dict[str, Any]:
@@ -116,6 +115,12 @@ class Batch:
     match_policy: str = "upsert"
     on_removed: str = "nothing"
     settings: Any = None
+    encoded: Sequence[bytes] | None = None
+
+    @property
+    def payloads(self) -> Sequence[bytes]:
+        """The rows' JSON objects, for who hands them on as they are: no row is made into an object for that."""
+        return [row.payload for row in self.rows] if self.encoded is None else self.encoded
 
 
 class Strict(BaseModel):

@@ -14,7 +14,7 @@ import httpx
 from activation.engine.content import CannotRender, Renderer
 from activation.engine.declarations import Activation
 from activation.engine.ledger import Entry, Intent, Lease, Ledger, LotIntent, LotRecorded, Recorded
-from activation.engine.outgoing import Lot
+from activation.engine.outgoing import Lot, Rows
 from activation.engine.transport import Throttle, backoff, client
 from connectors.base import Batch, Connector, Fatal, Outcome, Refused, Row, Transient, Unanswered
 
@@ -170,7 +170,7 @@ class Delivery:
             return
         if self.activation.kind == "sync":
             # Records have no claim of their own: one line of the ledger stands for all.
-            await self.books.write([LotIntent(lot.number, lot.rows[0].index, lot.rows[-1].index, len(lot.rows))])
+            await self.books.write([LotIntent(lot.number, lot.rows.first, lot.rows.last, len(lot.rows))])
             await self._attempt(connector, lot, lot.rows)
         else:
             await self._messages(connector, lot)
@@ -181,13 +181,13 @@ class Delivery:
         """Each message is claimed by its id before it leaves."""
         rows, unrenderable = self._rendered(lot)
         window = self.activation.object.idempotency_seconds
-        profiles = {row.index: profile for row, profile in zip(lot.rows, lot.profiles, strict=True)}
+        profiles = {row.index: profile for row, profile in zip(lot.rows, lot.rows.profiles, strict=True)}
         refused = await self.books.write([Intent(r.index, lot.number, r.message_id, profiles[r.index], window) for r in rows])
         # Intent and outcome at once: what surely does not leave must never be found between the two.
         await self.books.write([*(Intent(outcome.row_number, lot.number) for outcome in unrenderable), *unrenderable])
         await self._attempt(connector, lot, [row for row in rows if row.index not in refused])
 
-    def _rendered(self, lot: Lot) -> tuple[list[Row], list[Recorded]]:
+    def _rendered(self, lot: Lot) -> tuple[Sequence[Row], list[Recorded]]:
         """For a send, each row's message; rows whose message cannot be made come back as invalid."""
         if self.renderer is None:
             return lot.rows, []
@@ -201,7 +201,7 @@ class Delivery:
                 rows.append(Row(row.index, row.key, payload, row.match, row.message_id, row.provider_id))
         return rows, failed
 
-    async def _attempt(self, connector: Connector, lot: Lot, rows: list[Row]) -> None:
+    async def _attempt(self, connector: Connector, lot: Lot, rows: Sequence[Row]) -> None:
         """Call, and record what came of each row. A refused batch is split in two until the bad row stands alone."""
         if not rows:
             return
@@ -218,6 +218,7 @@ class Delivery:
             match_policy=getattr(spec, "match_policy", "upsert"),
             on_removed=getattr(spec, "removal", "nothing"),
             settings=self.activation.settings,
+            encoded=rows.payloads if isinstance(rows, Rows) else None,
         )
         try:
             outcomes = await self._call(connector, batch)

@@ -2,56 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
 from pathlib import Path
+from typing import overload
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from connectors.base import Operation, Row
 
 COLUMNS = ["row_number", "operation", "key", "profile_id", "match_value", "message_id", "provider_id", "payload", "invalid_code"]
-READ_ROWS = 10_000
+ROW = ("row_number", "key", "payload", "match_value", "message_id", "provider_id")
+READ_ROWS = 20_000
+
+
+class Rows(Sequence[Row]):
+    """Rows of a plan with the profile each belongs to. Made of columns, they become objects only when somebody looks at one."""
+
+    def __init__(self, columns: pa.RecordBatch) -> None:
+        self._columns = columns
+        self.first, self.last = (int(columns["row_number"][at].as_py()) for at in (0, columns.num_rows - 1))
+
+    def __len__(self) -> int:
+        return int(self._columns.num_rows)
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Row]: ...
+    def __getitem__(self, at: int | slice) -> Row | list[Row]:
+        return self._rows[at]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows)
+
+    @cached_property
+    def _rows(self) -> list[Row]:
+        return [Row(*row) for row in zip(*(self._columns[name].to_pylist() for name in ROW), strict=True)]
+
+    @cached_property
+    def payloads(self) -> list[bytes]:
+        return self._columns["payload"].to_pylist()  # type: ignore[no-any-return]
+
+    @cached_property
+    def profiles(self) -> list[str | None]:
+        return self._columns["profile_id"].to_pylist()  # type: ignore[no-any-return]
+
+
+class Single(Rows):
+    """One row. A slice of columns for each would cost more than the row."""
+
+    def __init__(self, row: Row, profile: str | None) -> None:
+        self._rows, self.payloads, self.profiles = [row], [row.payload], [profile]
+        self.first = self.last = row.index
+
+    def __len__(self) -> int:
+        return 1
 
 
 @dataclass(frozen=True)
 class Lot:
-    """Rows that may leave in one call, with the profile each belongs to."""
+    """Rows that may leave in one call."""
 
     number: int
     operation: Operation
-    rows: list[Row]
-    profiles: list[str | None]
+    rows: Rows
 
 
 def lots(plan_file: Path, verdicts: Path, size: int) -> Iterator[Lot]:
     """The plan's rows that may leave, in order. Memory holds one piece of the file at a time."""
     withheld = np.sort(pq.read_table(verdicts, columns=["row_number"])["row_number"].to_numpy())
     number = 0
-    operation: Operation | None = None
-    rows: list[Row] = []
-    profiles: list[str | None] = []
+    waiting: list[pa.RecordBatch] = []  # of one operation, fewer than `size`
+
+    def lot() -> Lot:
+        columns = waiting[0] if len(waiting) == 1 else pa.concat_batches(waiting)
+        return Lot(number, columns["operation"][0].as_py(), Rows(columns))
+
+    if size == 1:
+        yield from _singles(_pieces(plan_file, withheld))
+        return
+    for piece in _pieces(plan_file, withheld):
+        start, end = 0, piece.num_rows
+        while start < end:
+            if waiting and waiting[0]["operation"][0] != piece["operation"][start]:
+                yield lot()
+                number, waiting = number + 1, []
+            room = size - sum(part.num_rows for part in waiting)
+            taken = piece.slice(start, room)
+            alike = pc.index(pc.not_equal(taken["operation"], taken["operation"][0]), True).as_py()
+            taken = taken if alike < 0 else taken.slice(0, alike)
+            waiting.append(taken)
+            start += taken.num_rows
+            if taken.num_rows == room:
+                yield lot()
+                number, waiting = number + 1, []
+    if waiting:
+        yield lot()
+
+
+def _singles(pieces: Iterator[pa.RecordBatch]) -> Iterator[Lot]:
+    numbers = count()
+    for piece in pieces:
+        rows = Rows(piece)
+        for operation, row, profile in zip(piece["operation"].to_pylist(), rows, rows.profiles, strict=True):
+            yield Lot(next(numbers), operation, Single(row, profile))
+
+
+def _pieces(plan_file: Path, withheld: np.ndarray) -> Iterator[pa.RecordBatch]:
     for piece in pq.ParquetFile(plan_file).iter_batches(READ_ROWS, columns=COLUMNS):
-        numbers = piece["row_number"].to_numpy()
-        leaves = ~np.isin(numbers, withheld, assume_unique=True)
-        columns = [piece[name].to_pylist() for name in COLUMNS]
-        for stays, (index, kind, key, profile, match, message_id, provider_id, payload, invalid) in zip(
-            leaves, zip(*columns, strict=True), strict=True
-        ):
-            if not stays or invalid is not None:
-                continue
-            if rows and (kind != operation or len(rows) >= size):
-                yield Lot(number, operation or kind, rows, profiles)
-                number, rows, profiles = number + 1, [], []
-            operation = kind
-            rows.append(Row(index, key, payload.encode(), match, message_id, provider_id))
-            profiles.append(profile)
-    if rows and operation:
-        yield Lot(number, operation, rows, profiles)
+        stays = np.isin(piece["row_number"].to_numpy(), withheld, assume_unique=True)
+        rows = piece.filter(pc.and_(pc.is_null(piece["invalid_code"]), pa.array(~stays)))
+        if rows.num_rows:
+            at = rows.schema.get_field_index("payload")
+            yield rows.set_column(at, "payload", rows["payload"].cast(pa.binary()))
 
 
-def count(plan_file: Path, verdicts: Path) -> int:
+def leaving(plan_file: Path, verdicts: Path) -> int:
     """How many rows will leave."""
     table = pq.read_table(plan_file, columns=["invalid_code"])
     return int(table["invalid_code"].null_count) - int(pq.read_metadata(verdicts).num_rows)

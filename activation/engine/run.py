@@ -167,7 +167,7 @@ class Runner:
             except BaseException:
                 ledger.abandon_run(lease, run_id)
                 raise
-        total = outgoing.count(plan.file, verdicts)
+        total = outgoing.leaving(plan.file, verdicts)
         result, stop = "complete", Stop(within=self.stop)
         if total:
             delivery = Delivery(

@@ -142,8 +142,8 @@ class Webhook(Connector):
 
 def _body(batch: Batch) -> bytes:
     if getattr(batch.settings, "body", "array") == "object":
-        rows = b",".join(row.payload for row in batch.rows)
+        rows = b",".join(batch.payloads)
         return b'{"object":%b,"operation":%b,"rows":[%b]}' % (orjson.dumps(batch.object), orjson.dumps(batch.operation), rows)
     # The rows are JSON already, shaped in the warehouse: taking them apart would cost more than everything else.
     operation = b'{"_operation":%b' % orjson.dumps(batch.operation)
-    return b"[" + b",".join(operation + (b"," + row.payload[1:] if len(row.payload) > 2 else b"}") for row in batch.rows) + b"]"
+    return b"[" + b",".join(operation + (b"," + payload[1:] if len(payload) > 2 else b"}") for payload in batch.payloads) + b"]"

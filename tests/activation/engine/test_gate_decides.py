@@ -106,6 +106,6 @@ def test_every_planned_row_is_invalid_or_withheld_or_leaves_and_the_rules_say_wh
     leaving = [row.index for lot in outgoing.lots(plan.file, verdicts, 3) for row in lot.rows]
 
     assert sorted([*invalid, *withheld, *leaving]) == sorted(rows)
-    assert outgoing.count(plan.file, verdicts) == len(leaving)
+    assert outgoing.leaving(plan.file, verdicts) == len(leaving)
     known = {name for name, _ in profiles}
     assert set(leaving) == {n for n, row in rows.items() if n not in invalid and may_leave(ref, row, known, consents, suppressions)}

@@ -36,7 +36,7 @@ def files(folder: Path, operations: list[str], withheld: set[int], invalid: set[
 def test_a_row_carries_what_its_destination_needs(tmp_path: Path) -> None:
     (lot,) = outgoing.lots(*files(tmp_path, ["add"], set(), set()), 10)
     (row,) = lot.rows
-    assert (row.index, row.key, row.match, row.fields, lot.profiles) == (0, "k0", "0@mail.example", {"名": "李"}, ["p0"])
+    assert (row.index, row.key, row.match, row.fields, lot.rows.profiles) == (0, "k0", "0@mail.example", {"名": "李"}, ["p0"])
 
 
 def test_lots_have_one_operation_and_at_most_their_size(tmp_path: Path) -> None:
@@ -69,5 +69,5 @@ def test_each_row_that_may_leave_leaves_once_in_order(
     plan, verdicts = files(folder, operations, withheld, invalid)
     lots = list(outgoing.lots(plan, verdicts, size))
     assert [row.index for lot in lots for row in lot.rows] == sorted(numbers - withheld - invalid)
-    assert outgoing.count(plan, verdicts) == len(numbers - withheld - invalid)
+    assert outgoing.leaving(plan, verdicts) == len(numbers - withheld - invalid)
     assert all(0 < len(lot.rows) <= size and {operations[row.index] for row in lot.rows} == {lot.operation} for lot in lots)
