@@ -27,6 +27,7 @@ ERRORS: tuple[tuple[type[BaseException], type[httpx.RequestError]], ...] = (
     (aiohttp.ClientError, httpx.ReadError),
     (OSError, httpx.ReadError),
 )
+WHOLE_ANSWER = 4  # times the longest wait for a piece of it
 IDLE_SECONDS = 15.0  # many servers close what has been idle for a minute; a request on a closed connection would go unanswered
 
 
@@ -35,7 +36,7 @@ class Transport(httpx.AsyncBaseTransport):
 
     def __init__(self, concurrency: int, timeout: float) -> None:
         self._connections = concurrency + 2
-        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(10.0, timeout), sock_read=timeout)
+        self._timeout = _patience(min(10.0, timeout), timeout)
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -43,7 +44,7 @@ class Transport(httpx.AsyncBaseTransport):
         waits = request.extensions.get("timeout") or {}
         timeout = self._timeout
         if waits.get("read") is not None and waits["read"] != timeout.sock_read:
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=waits.get("connect"), sock_read=waits["read"])
+            timeout = _patience(waits.get("connect"), waits["read"])
         try:
             address = URL(str(request.url), encoded=True)
             address.explicit_port  # noqa: B018  looks at the port, which is otherwise done late
@@ -77,6 +78,11 @@ class Transport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         if self._session is not None:
             await self._session.close()
+
+
+def _patience(connect: float | None, read: float) -> aiohttp.ClientTimeout:
+    """`read` is for each piece of an answer; one that comes in drops would keep a run for ever, so all of it has its time too."""
+    return aiohttp.ClientTimeout(total=WHOLE_ANSWER * read, sock_connect=connect, sock_read=read)
 
 
 def _as_httpx(error: BaseException) -> type[httpx.RequestError]:

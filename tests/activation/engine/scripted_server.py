@@ -15,6 +15,8 @@ OK: Answer = (200, {}, b"{}")
 RESET = "reset"  # the connection is reset once the request has come
 CLOSE = "close"  # the connection is closed in the middle of the answer
 SILENCE = "silence"  # no answer comes
+TRICKLE = "trickle"  # an answer comes, a byte at a time, and has no end
+DRIP = 0.1  # seconds between its bytes
 
 
 @dataclass
@@ -51,6 +53,12 @@ async def serving(*answers: Answer | str) -> AsyncIterator[Script]:
             return False
         if answer == SILENCE:
             await asyncio.Event().wait()
+        if answer == TRICKLE:
+            writer.write(b"HTTP/1.1 200 Said\r\ncontent-length: 100000\r\n\r\n")
+            while True:
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(DRIP)
         status, headers, body = (200, {}, b"{}") if isinstance(answer, str) else answer
         size = len(body) + (10 if answer == CLOSE else 0)
         lines = [f"HTTP/1.1 {status} Said", f"content-length: {size}", *(f"{name}: {value}" for name, value in headers.items())]

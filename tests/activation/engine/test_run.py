@@ -18,7 +18,7 @@ import pytest
 from running_sandbox import RunningSandbox, as_a_process
 from small_project import NOON, SmallProject
 
-from activation.engine.errors import Held, InputsMoved
+from activation.engine.errors import Held, InputsMoved, SluiceError
 from activation.engine.ledger import LeaseLost
 from activation.engine.plan import Plan
 
@@ -62,7 +62,7 @@ def parallel(shop: SmallProject, ref: str) -> tuple[threading.Thread, list[Any]]
     def work() -> None:
         try:
             results.append(shop.run(ref))
-        except LeaseLost as error:
+        except SluiceError as error:
             results.append(error)
 
     thread = threading.Thread(target=work)
