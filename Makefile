@@ -35,12 +35,13 @@ check: .venv/installed-dev ## Style, types, SQL
 format: .venv/installed-dev ## Put code and SQL into shape
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-bench: .venv/installed-dev ## Measure speed as ratios against the plain tool
+bench: .venv/installed-bench ## Measure speed as ratios against the plain tool, and beside drt and dlt
 	@$(BIN)/python -m bench
 
 lock: .venv/installed-dev ## Pin the dependencies anew (names, versions and hashes; no addresses)
 	@$(BIN)/uv pip compile pyproject.toml --extra build --extra dev $(LOCK) -o requirements-dev.txt
 	@$(BIN)/uv pip compile pyproject.toml --extra build $(LOCK) -c requirements-dev.txt -o requirements.txt
+	@$(BIN)/uv pip compile pyproject.toml --extra build --extra bench $(LOCK) -c requirements-dev.txt -o requirements-bench.txt
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-strip-extras --quiet
 
@@ -59,4 +60,9 @@ clean: ## Take away the environment and all state of this project
 .venv/installed-dev: .venv/installed requirements-dev.txt
 	@echo "Installing what the tests need …"
 	@$(PIP) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.venv/installed-bench: .venv/installed-dev requirements-bench.txt
+	@echo "Installing what the benchmarks compare with …"
+	@$(PIP) --require-hashes -r requirements-bench.txt
 	@touch $@

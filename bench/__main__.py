@@ -7,10 +7,16 @@ import sys
 from pathlib import Path
 
 from activation import screens
-from bench import collector, landing, plan, sample
+from bench import collector, delivery, landing, plan, sample
 
 RESULTS = Path(__file__).with_name("results.json")
-BENCHES = {"sample": sample.measure, "landing": landing.measure, "plan": plan.measure, "collector": collector.measure}
+BENCHES = {
+    "sample": sample.measure,
+    "landing": landing.measure,
+    "plan": plan.measure,
+    "delivery": delivery.measure,
+    "collector": collector.measure,
+}
 
 
 def main(names: list[str]) -> int:

@@ -48,13 +48,15 @@ def _batches() -> list[dict[str, Any]]:
             metric("deliver_batch_over_bare", ours / bare, "×", "≥ 0.5", detail),
             metric("deliver_peak_mb", peak, "MB", "< 400", f"the whole run of {ROWS:,} rows, planning and settling included"),
         ]
-        print(metrics) or shop.make(Path(folder, "b"), address, RIVAL_ROWS, BATCH)
+        shop.make(Path(folder, "b"), address, RIVAL_ROWS, BATCH)
         settled, seconds, _ = _apart(shop.deliver, f"{folder}/b", shop.BATCHES)
         ours = RIVAL_ROWS / seconds
         source = _parquet(Path(folder, "b"), Path(folder, "fewer.parquet"))
         for name, action, rows, bound in (("drt", rivals.drt, DRT_ROWS, "≥ 25"), ("dlt", rivals.dlt, RIVAL_ROWS, "≥ 10")):
             theirs = rows / _apart(action, source, address, rows, BATCH)
-            metrics.append(metric(f"deliver_over_{name}", ours / theirs, "×", bound, f"{ours:,.0f} rows/s against {theirs:,.0f}, {rows:,} rows"))
+            metrics.append(
+                metric(f"deliver_over_{name}", ours / theirs, "×", bound, f"{ours:,.0f} rows/s against {theirs:,.0f}, {rows:,} rows")
+            )
         return metrics
 
 

@@ -71,7 +71,7 @@ def measure() -> list[dict[str, Any]]:
 
 
 def _row(prefix: str = "p") -> str:
-    strings = [f"'user' || (i * 7919 % 10000019) || '@mail.example' as c1"]
+    strings = ["'user' || (i * 7919 % 10000019) || '@mail.example' as c1"]
     strings += [f"'value of column {n} ' || (i * 7919 % 1000003) as c{n}" for n in range(2, STRINGS + 1)]
     numbers = [f"(i * {n} % 100003) as c{n}" for n in range(STRINGS + 1, STRINGS + NUMBERS + 1)]
     return ", ".join([f"'{prefix}_' || substr(md5(i::varchar), 1, 16) as profile_id", *strings, *numbers])

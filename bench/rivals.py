@@ -22,7 +22,9 @@ def drt(file: str, address: str, rows: int, batch: int, body_mode: str = "record
 
     records = pl.read_parquet(file, n_rows=rows).to_dicts()
     several: dict[str, Any] = (
-        {"body_mode": "batch", "batch_template": "{{ rows | tojson_safe }}", "max_records_per_request": batch} if body_mode == "batch" else {}
+        {"body_mode": "batch", "batch_template": "{{ rows | tojson_safe }}", "max_records_per_request": batch}
+        if body_mode == "batch"
+        else {}
     )
     template = {} if several else {"body_template": "{{ row | tojson_safe }}"}
     config = RestApiDestinationConfig(type="rest_api", url=f"{address}/rows", **several, **template)

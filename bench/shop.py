@@ -38,8 +38,21 @@ def make(folder: Path, address: str, people: int, batch_size: int) -> Project:
         "partner": {"connector": "webhook", "base_url": address, "limits": limits},
         "sms": {"connector": "aliyun_sms", "base_url": address, "limits": single},
     }
-    sync = {"model": "sync_people", "object": "rows", "key": "profile_id", "match_on": "email", "purpose": "service", "fields": {f: f for f in FIELDS}}
-    send = {"destination": "sms", "audience": {"include": ["segment_everyone"]}, "purpose": "service", "content": "hello", "fields": {"first_name": "first_name"}}
+    sync = {
+        "model": "sync_people",
+        "object": "rows",
+        "key": "profile_id",
+        "match_on": "email",
+        "purpose": "service",
+        "fields": {f: f for f in FIELDS},
+    }
+    send = {
+        "destination": "sms",
+        "audience": {"include": ["segment_everyone"]},
+        "purpose": "service",
+        "content": "hello",
+        "fields": {"first_name": "first_name"},
+    }
     content = {"sms": {"sign_name": "云起", "template_code": "SMS_1", "params": {"name": "{{ first_name }}"}}}
     files: dict[str, Any] = {
         "destinations.yml": destinations,

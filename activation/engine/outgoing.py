@@ -115,7 +115,10 @@ def _singles(pieces: Iterator[pa.RecordBatch]) -> Iterator[Lot]:
 
 
 def _pieces(plan_file: Path, withheld: np.ndarray) -> Iterator[pa.RecordBatch]:
-    for piece in pq.ParquetFile(plan_file).iter_batches(READ_ROWS, columns=COLUMNS):
+    file = pq.ParquetFile(plan_file)
+    # Group by group: reading ahead holds many of them at once.
+    groups = (file.read_row_group(group, COLUMNS, use_threads=False) for group in range(file.num_row_groups))
+    for piece in (piece for group in groups for piece in group.to_batches(READ_ROWS)):
         stays = np.isin(piece["row_number"].to_numpy(), withheld, assume_unique=True)
         rows = piece.filter(pc.and_(pc.is_null(piece["invalid_code"]), pa.array(~stays)))
         if rows.num_rows:

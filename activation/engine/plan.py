@@ -113,7 +113,11 @@ def _content_hash(connection: duckdb.DuckDBPyConnection, activation: Activation)
 
 def _write(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
     partial = file.with_suffix(f".{os.getpid()}.part")
-    connection.execute("copy (select * from planned order by row_number) to '" + str(partial).replace("'", "''") + "' (format parquet)")
+    connection.execute(
+        "copy (select * from planned order by row_number) to '"
+        + str(partial).replace("'", "''")
+        + "' (format parquet, row_group_size 20480)"
+    )
     os.chmod(partial, 0o600)
     os.replace(partial, file)
 

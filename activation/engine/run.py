@@ -15,7 +15,7 @@ from typing import Any
 
 import uvloop
 
-from activation.engine import alerts, gate, guards, merges, outgoing, retention
+from activation.engine import alerts, gate, guards, memory, merges, outgoing, retention
 from activation.engine.content import Renderer
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.deliver import Delivery, Stop
@@ -128,6 +128,7 @@ class Runner:
         check: Callable[[Plan, Path], None] | None,
     ) -> Settled:
         started_at = datetime.now(UTC)
+        memory.be_frugal()
         models = Models(self.project)
         with opened(self.project) as connection:
             for message_id in adopt_receipts(connection, models, activation):
@@ -167,6 +168,7 @@ class Runner:
             except BaseException:
                 ledger.abandon_run(lease, run_id)
                 raise
+        memory.give_back()
         total = outgoing.leaving(plan.file, verdicts)
         result, stop = "complete", Stop(within=self.stop)
         if total:
@@ -197,6 +199,7 @@ class Runner:
     ) -> Settled:
         finished_at = datetime.now(UTC)
         ledger.end_delivery(lease, run["run_id"], result, finished_at)
+        memory.give_back()
         with opened(self.project) as connection:
             ledger.renew(lease)  # the warehouse may have been long in coming, and who lost the lease settles nothing
             settled = settle(connection, ledger, activation, run, plan_file, verdicts, result, stop, finished_at)

@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from activation.engine import dead_letters
 from activation.engine.declarations import Activation
@@ -17,7 +18,9 @@ from activation.engine.errors import SluiceError
 from activation.engine.ledger import Ledger
 from activation.engine.warehouse import query, transaction
 
-PAGE = 100_000  # rows of the ledger read at once
+MEMORY_LIMIT = "160MB"  # more is worked on on disk
+FEW = 200_000  # rows; what DuckDB writes with one thread anyway
+PAGE = 20_000  # rows of the ledger read at once
 OUTCOMES = ("sent", "rejected", "withheld", "unknown", "skipped", "invalid")
 
 
@@ -53,6 +56,9 @@ def settle(
 ) -> Settled:
     """Write one run into the warehouse. Done again it gives the same. `result` is how delivery ended, `stop` why, for rows never tried."""
     run_id, ref = run["run_id"], run["ref"]
+    connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+    if pq.read_metadata(plan_file).num_rows < FEW:
+        connection.execute("set threads = 1")  # they would only wait for each other
     _gather(connection, ledger, run_id)
     for name, value in {"plan": str(plan_file), "verdicts": str(verdicts), "stop_code": stop[0], "stop_reason": stop[1]}.items():
         connection.execute(f"set variable {name} = $value", {"value": value})
@@ -69,7 +75,7 @@ def settle(
         connection.execute("delete from activation.sync_changelog where run_id = ?", [run_id])
         connection.execute(
             "insert into activation.sync_changelog select $run_id, $ref, $kind, $destination, $channel, $purpose, row_number, key, profile_id, operation, "
-            "outcome, reason_code, reason, message_id, provider_id, $now from outcomes order by row_number",
+            "outcome, reason_code, reason, message_id, provider_id, $now from outcomes",
             {
                 "run_id": run_id,
                 "ref": ref,

@@ -43,7 +43,7 @@ create table if not exists activation.sync_changelog (
 create table if not exists activation.sync_snapshot (
     ref varchar, key varchar,
     -- fingerprint of what was acknowledged, and how it was made; `uncertain`: nobody knows what the destination holds
-    hash ubigint, hash_version varchar, payload json, match_value varchar, profile_id varchar,
+    hash ubigint, hash_version varchar, payload varchar, match_value varchar, profile_id varchar,
     provider_id varchar, acknowledged_at timestamp, run_id varchar,
     -- acknowledged (without a hash: a later change may have arrived); unconfirmed: a record that may be there, planned again;
     -- held: a message that may have arrived, not repeated; dropped: not to be sent any more;
@@ -61,7 +61,7 @@ create table if not exists activation.sync_failures (
     ref varchar, key varchar, attempts bigint, first_failed_at timestamp, last_failed_at timestamp, code varchar, reason varchar,
     -- failing: planned again; dead: failed too often, not planned until it changes; discarded: a person said that it never leaves
     state varchar,
-    run_id varchar, outcome varchar, operation varchar, fingerprint varchar, hash ubigint, hash_version varchar, payload json,
+    run_id varchar, outcome varchar, operation varchar, fingerprint varchar, hash ubigint, hash_version varchar, payload varchar,
     match_value varchar, profile_id varchar, provider_id varchar, message_id varchar
 );
 
