@@ -374,7 +374,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character shows its number
     try:
         try:
-            app(standalone_mode=True)
+            app(standalone_mode=True, prog_name="sluice")
         finally:
             sys.stdout.flush()
     except SluiceError as error:

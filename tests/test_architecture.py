@@ -251,6 +251,7 @@ def test_both_readmes_name_the_same_commands_and_every_command_exists() -> None:
     from activation.cli import app
 
     known = {command.name or (command.callback.__name__ if command.callback else "") for command in app.registered_commands}
+    known |= {group.typer_instance.info.name for group in app.registered_groups if group.typer_instance}
     targets = set(re.findall(r"^([a-z]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for command in english:
         words = command.split()
