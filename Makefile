@@ -5,7 +5,7 @@ BIN := .venv/bin
 OLIST ?= ../shared/data/olist
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
-.PHONY: help demo dev test check format olist bench lock clean
+.PHONY: help demo dev test crash check format olist bench lock clean
 
 help: ## This list
 	@echo "Sluice: the warehouse as the marketing-automation system"
@@ -25,6 +25,11 @@ olist: .venv/installed ## The Olist marketing funnel, from OLIST=folder of its t
 test: .venv/installed-dev ## Every test
 	@sh tests/browser.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+crash: .venv/installed-dev ## Runs and vendors killed at any moment, ROUNDS=2000 times (an hour); nothing may be lost or come twice
+	@PYTHONPATH=.:tests/activation/engine $(BIN)/python tests/activation/engine/many_crash_rounds.py $(ROUNDS) $(SEED)
+
+ROUNDS ?= 2000
 
 check: .venv/installed-dev ## Style, types, SQL
 	@$(BIN)/ruff check .
