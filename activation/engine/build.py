@@ -48,23 +48,22 @@ class BuildReport:
 WITHOUT_TESTS = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
 
 
-def environment(project: Project, base: Mapping[str, str] | None = None, as_of: datetime | None = None) -> dict[str, str]:
-    """The variables dbt's profile and the macro `as_of` read, with nothing sent anywhere."""
-    # Not a var of dbt: for a var that changes it parses everything anew, for a variable what reads it.
-    moment = {} if as_of is None else {"SLUICE_DBT_AS_OF": as_of.replace(tzinfo=None).isoformat()}
+def environment(project: Project, base: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The variables dbt's profile reads, with nothing sent anywhere."""
     return {
         **(os.environ if base is None else base),
         "SLUICE_WAREHOUSE": str(project.warehouse),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
-        **moment,
     }
 
 
-def arguments(project: Project, command: str, select: Sequence[str] = (), full_refresh: bool = False) -> list[str]:
+def arguments(project: Project, command: str, as_of: datetime | None, select: Sequence[str] = (), full_refresh: bool = False) -> list[str]:
     """dbt's command line for this project."""
     parts = [command, "--project-dir", str(project.models), "--profiles-dir", str(project.models)]
     parts += ["--target-path", str(project.target), "--log-path", str(project.logs)]
+    if as_of is not None:
+        parts += ["--vars", json.dumps({"as_of": as_of.replace(tzinfo=None).isoformat()})]
     if select:
         parts += ["--select", *select]
     if full_refresh:
@@ -106,8 +105,8 @@ def build(
     errors = []
     nothing_selected = False
     with subprocess.Popen(
-        [*command, *arguments(project, "build", select, full_refresh), *([] if tests else WITHOUT_TESTS)],
-        env=environment(project, as_of=as_of),
+        [*command, *arguments(project, "build", as_of, select, full_refresh), *([] if tests else WITHOUT_TESTS)],
+        env=environment(project),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
@@ -141,7 +140,7 @@ def parse(project: Project, target: Path | None = None) -> Path:
     command = [sys.executable, "-W", "ignore::RuntimeWarning", "-m", "dbt.cli.main", "--quiet", "--no-use-colors"]
     elsewhere = ["--target-path", str(target)] if target else []
     done = subprocess.run(
-        [*command, *arguments(project, "parse"), *elsewhere],
+        [*command, *arguments(project, "parse", None), *elsewhere],
         env=environment(project),
         cwd=project.root,
         capture_output=True,
