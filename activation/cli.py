@@ -329,7 +329,7 @@ def sandbox(
 @app.command()
 def demo(
     context: typer.Context,
-    people: Annotated[int, typer.Option(min=50, help="How many made-up people.")] = 1000,
+    people: Annotated[int, typer.Option(min=50, help="How many made-up people.")] = 600,
     days: Annotated[int, typer.Option(min=2, help="How many days in the first round.")] = 30,
     olist: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Show the Olist marketing funnel instead, from its two files.")
