@@ -26,5 +26,13 @@ def addresses(sandbox: Sandbox) -> Addresses:
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(trust_env=False, timeout=0.5) as client:
+    """Waits long: a machine that is busy elsewhere is no failure of a connector."""
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+async def impatient() -> AsyncIterator[httpx.AsyncClient]:
+    """Gives an answer half a second, for vendors who were told never to answer."""
+    async with httpx.AsyncClient(trust_env=False, timeout=httpx.Timeout(60, read=0.5)) as client:
         yield client

@@ -23,9 +23,17 @@ class Trial:
         self.specimen = import_module(f"specimens.{name}")
         self.emulator: str | None = getattr(self.specimen, "EMULATOR", name)
 
-    def open(self, addresses: Addresses | None, http: httpx.AsyncClient | None, options: dict[str, Any] | None = None) -> Connector:
+    def open(
+        self,
+        addresses: Addresses | None,
+        http: httpx.AsyncClient | None,
+        options: dict[str, Any] | None = None,
+        impatient: bool = False,
+    ) -> Connector:
         """As the engine opens a destination on loopback: secrets left out take the sandbox's value."""
         given = dict(self.specimen.OPTIONS if options is None else options)
+        if impatient:
+            given |= getattr(self.specimen, "IMPATIENT", {})
         for key, info in self.connector.Options.model_fields.items():
             if isinstance(info.json_schema_extra, dict) and "sandbox" in info.json_schema_extra:
                 given.setdefault(key, info.json_schema_extra["sandbox"])

@@ -153,8 +153,8 @@ def test_what_json_has_no_word_for_does_not_lose_the_batch(collect: Collect) -> 
     ("content", "headers", "status", "code"),
     [
         (b"not gzip", {"content-encoding": "gzip"}, 400, "malformed_gzip"),
-        (gzip.compress(b"{}")[:-4], {"content-encoding": "gzip"}, 400, "malformed_gzip"),
-        (gzip.compress(b"{}") + b"more", {"content-encoding": "gzip"}, 400, "malformed_gzip"),
+        (gzip.compress(b"{}", mtime=0)[:-4], {"content-encoding": "gzip"}, 400, "malformed_gzip"),
+        (gzip.compress(b"{}", mtime=0) + b"more", {"content-encoding": "gzip"}, 400, "malformed_gzip"),
         (gzip.compress(b" " * 100_000_000), {"content-encoding": "gzip"}, 413, "too_large"),
         (b"{}", {"content-encoding": "br"}, 415, "unknown_encoding"),
     ],
@@ -213,8 +213,10 @@ def test_when_too_much_waits_for_the_disk_the_client_is_told_when_to_come_back(c
         assert answer.status_code == 200 or answer.headers["retry-after"] == "1"
         return answer.status_code
 
+    statuses: list[int] = []
     with ThreadPoolExecutor(16) as pool:
-        statuses = list(pool.map(send, range(300)))
+        while 429 not in statuses and len(statuses) < 30_000:  # on a busy machine they may come one by one
+            statuses += pool.map(send, range(len(statuses), len(statuses) + 300))
     assert set(statuses) == {200, 429}
     assert {message["messageId"] for message in running.kept()} == {str(n) for n, status in enumerate(statuses) if status == 200}
 

@@ -27,7 +27,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSandbox]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No answer for half a second is no answer; waits between attempts are short."""
-    monkeypatch.setattr("activation.engine.deliver.TIMEOUT_SECONDS", 0.5)
+    """No answer for a second is no answer; waits between attempts are short."""
+    monkeypatch.setattr("activation.engine.deliver.TIMEOUT_SECONDS", 1.0)
     monkeypatch.setattr("activation.engine.deliver.backoff", lambda attempt: 0.01 * attempt)
     monkeypatch.setattr("activation.engine.transport.backoff", lambda attempt: 0.01 * attempt)

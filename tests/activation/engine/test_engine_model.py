@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from running_sandbox import RunningSandbox, in_a_thread
 from small_project import SmallProject
 
+from activation.engine import deliver
 from activation.engine.errors import GuardStop
 from activation.engine.run import Override
 
@@ -102,9 +103,11 @@ class Engine(RuleBasedStateMachine):
         when=st.sampled_from(["before", "after"]),
     )
     def something_is_to_fail(self, kind: str, times: int, match: str, when: str) -> None:
+        deliver.TIMEOUT_SECONDS = 0.1
         self.vendors.fault("hubspot", kind, times=times, match=match, when=when, retry_after=0)
 
     def calm(self) -> None:
+        deliver.TIMEOUT_SECONDS = 60.0  # nobody was told to be silent: a slow answer is only slow
         self.vendors.no_faults()
         with self.shop.ledger() as ledger:
             for row in ledger.rows("select destination from circuits"):

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-OPTIONS = {"sender": "Sluice 水闸 <news@sender.example>", "timeout_seconds": 0.5}
+OPTIONS = {"sender": "Sluice 水闸 <news@sender.example>"}
+IMPATIENT = {"timeout_seconds": 0.5}
 ADDRESS = "smtp"
 WRONG = {**OPTIONS, "username": "sandbox", "password": "wrong password"}
 TELLS_SECONDS = False
