@@ -50,7 +50,7 @@ def dlt(file: str, address: str, rows: int, batch: int) -> float:
 
         http = httpx.Client()
 
-        @tool.destination(batch_size=batch, name="sink", skip_dlt_columns_and_tables=True)
+        @tool.destination(batch_size=batch, name="sink", skip_dlt_columns_and_tables=True)  # type: ignore[untyped-decorator, unused-ignore]
         def post(items: Any, table: Any) -> None:
             http.post(f"{address}/rows", content=orjson.dumps(items), headers={"content-type": "application/json"}).raise_for_status()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, get_args
 from urllib.parse import unquote_plus
@@ -21,7 +23,7 @@ class Fault(BaseModel):
     partial       taken, but for the rows that match; `code` is the vendor's error code
     timeout       taken, and never answered
     reset         the connection is reset by peer, `when` before or after the request was taken
-    slow          taken, and answered after `seconds`
+    slow          taken, and answered after `seconds`, or when the faults are taken back
     broken_json   taken, and answered with half of the JSON
     """
 
@@ -48,12 +50,20 @@ class Faults:
 
     def __init__(self) -> None:
         self._ordered: list[Ordered] = []
+        self._taken_back = asyncio.Event()
 
     def add(self, fault: Fault) -> None:
         self._ordered.append(Ordered(fault, fault.times))
 
     def clear(self) -> None:
+        """Take all of them back; what is slow answers now."""
         self._ordered.clear()
+        self._taken_back.set()
+        self._taken_back = asyncio.Event()
+
+    async def be_slow(self, fault: Fault) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._taken_back.wait(), fault.seconds)
 
     def left(self) -> list[dict[str, object]]:
         return [{**ordered.fault.model_dump(), "times": ordered.left} for ordered in self._ordered]

@@ -241,7 +241,7 @@ class _Faulty:
             await _gone(receive, sandbox.stopping)
             return await sandbox.reset(scope)
         if fault is not None and fault.kind == "slow":
-            await asyncio.sleep(fault.seconds)
+            await sandbox.faults.be_slow(fault)
         if fault is not None and fault.kind == "broken_json":
             whole = b"".join(message.get("body", b"") for message in answer)
             broken = Response(whole[: len(whole) // 2] or b"{", media_type="application/json")

@@ -87,7 +87,7 @@ class Smtp(Emulator):
         if fault is not None and fault.kind in ("timeout", "reset"):
             server.reset()
         if fault is not None and fault.kind == "slow":
-            await asyncio.sleep(fault.seconds)
+            await self.sandbox.faults.be_slow(fault)
         return f"250 2.0.0 OK: queued as {kept[0].id}"
 
     def shown(self, kept: Kept) -> Shown:

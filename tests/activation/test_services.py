@@ -107,7 +107,7 @@ def test_the_sandbox_says_where_it_is_keeps_what_it_gets_and_ends_cleanly(projec
     assert httpx.get(http[1] + "/_sandbox/messages", trust_env=False).json()["count"] == 0
     assert listens(int(smtp[1]))
     process.send_signal(number)
-    rest, _ = process.communicate(timeout=20)
+    rest, _ = process.communicate(timeout=180)
     assert (process.returncode, rest) == (0, "")
     assert (project.sandbox / "received.jsonl").exists()
 
@@ -116,7 +116,7 @@ def test_a_sandbox_whose_port_is_taken_says_so(project: Project, start: Start) -
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         process = start("-m", "activation.cli", "--project", str(project.root), "sandbox", "--port", port, "--smtp-port", "0")
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=180)
     assert process.returncode == 1
     assert f"cannot listen on 127.0.0.1, ports {port} and 0" in said
     assert "Traceback" not in said
@@ -132,15 +132,15 @@ def test_dev_starts_everything_says_where_it_is_and_one_interrupt_ends_all(proje
     ui, sandbox, smtp, collector = ports
     for address in (f"http://127.0.0.1:{ui}", f"http://127.0.0.1:{sandbox}", f"smtp://127.0.0.1:{smtp}", f"http://127.0.0.1:{collector}"):
         assert address in said
-    assert httpx.get(f"http://127.0.0.1:{ui}/server_info", trust_env=False, timeout=30).json()["dagster_version"]
+    assert httpx.get(f"http://127.0.0.1:{ui}/server_info", trust_env=False, timeout=180).json()["dagster_version"]
     assert httpx.get(f"http://127.0.0.1:{collector}/healthz", trust_env=False).status_code == 200
     below = descendants(process.pid)
     assert any("dagster._daemon" in command for command in below.values())
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=90)
+    process.communicate(timeout=300)
     assert process.returncode == 0
     assert not any(listens(port) for port in ports)
-    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), 10, f"the end of {below}")
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), 120, f"the end of {below}")
 
 
 def test_dev_ends_everything_when_one_part_ends(project: Project, start: Start) -> None:
@@ -150,15 +150,15 @@ def test_dev_ends_everything_when_one_part_ends(project: Project, start: Start) 
     def collector() -> list[int]:
         return [pid for pid, command in descendants(process.pid).items() if " collect " in command]
 
-    until(lambda: bool(collector()) and listens(ports[3]), 60, "the start of the collector")
+    until(lambda: bool(collector()) and listens(ports[3]), 300, "the start of the collector")
     below = descendants(process.pid)
     os.kill(collector()[0], signal.SIGKILL)
-    said, _ = process.communicate(timeout=90)
+    said, _ = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "The collector ended by itself (exit code -9), so everything is ended." in said
     assert ".sluice/logs/dev-collector.log" in said
     assert not any(listens(port) for port in ports)
-    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), 10, f"the end of {below}")
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), 120, f"the end of {below}")
 
 
 def test_dev_with_a_taken_port_starts_nothing_and_names_it(project: Project) -> None:

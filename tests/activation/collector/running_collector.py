@@ -43,7 +43,7 @@ def spooled(folder: Path, source: str) -> list[dict[str, Any]]:
     return found
 
 
-def until(true: Callable[[], bool], seconds: float = 30) -> None:
+def until(true: Callable[[], bool], seconds: float = 180) -> None:
     """Wait for something that another thread or process is about to do."""
     end = time.monotonic() + seconds
     while not true():
@@ -93,7 +93,7 @@ class Running:
 
     def stop(self) -> None:
         self.server.should_exit = True
-        self.thread.join(20)
+        self.thread.join(120)
         assert not self.thread.is_alive()
         self.http.close()
 
@@ -120,7 +120,7 @@ def start(
     thread.start()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     # The socket listens already: this request waits in its queue until the server takes it.
-    http = httpx.Client(base_url=url, timeout=20, trust_env=False)
+    http = httpx.Client(base_url=url, timeout=120, trust_env=False)
     assert http.get("/healthz").status_code == 200
     running = Running(url, folder, server, thread, http)
     stack.callback(listener.close)
@@ -145,7 +145,7 @@ class Process:
         return self.end()
 
     def end(self) -> str:
-        _, errors = self.popen.communicate(timeout=30)
+        _, errors = self.popen.communicate(timeout=180)
         return errors or ""
 
 

@@ -23,11 +23,11 @@ class Load:
 
     def wait(self) -> None:
         for client in self._clients:
-            client.result(timeout=60)
+            client.result(timeout=300)
         self._pool.shutdown()
 
     def _send(self, url: str, client: int) -> None:
-        with httpx.Client(base_url=url, trust_env=False, timeout=20) as http:
+        with httpx.Client(base_url=url, trust_env=False, timeout=120) as http:
             for number in range(10_000):
                 ids = [f"{client}-{number}-{n}" for n in range(20)]
                 batch = [{"type": "track", "event": "x", "userId": "u", "messageId": name, "properties": {"t": "x" * 300}} for name in ids]

@@ -52,7 +52,7 @@ class DeadlySandbox(RunningSandbox):
         """It comes back at the same address, with what it had taken; what was to go wrong is forgotten."""
         self._start()
         self._client.close()
-        self._client = httpx.Client(base_url=self._addresses[0], trust_env=False, timeout=10, verify=False)
+        self._client = httpx.Client(base_url=self._addresses[0], trust_env=False, timeout=120, verify=False)
 
     def trap(self, pid: int, moment: str, after: int) -> None:
         """Kill this process with the `after`th thing that comes from now on, at one of the MOMENTS of it."""

@@ -43,7 +43,7 @@ class RunningSandbox:
 
     def __init__(self, http: str, smtp: str) -> None:
         self.environment = {"SLUICE_SANDBOX_URL": http, "SLUICE_SANDBOX_SMTP": smtp}
-        self._client = httpx.Client(base_url=http, trust_env=False, timeout=10, verify=False)
+        self._client = httpx.Client(base_url=http, trust_env=False, timeout=120, verify=False)
 
     def fault(self, vendor: str, kind: str, **details: Any) -> None:
         answer = self._client.post("/_sandbox/faults", json={"vendor": vendor, "kind": kind, **details})
@@ -89,7 +89,7 @@ def in_a_thread() -> Iterator[RunningSandbox]:
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),), name="sandbox")
     thread.start()
-    assert started.wait(20), "the sandbox did not start"
+    assert started.wait(180), "the sandbox did not start"
     sandbox = RunningSandbox(*addresses)
     try:
         yield sandbox

@@ -40,7 +40,7 @@ TABLES = {
 PERSONAL = {"email", "phone", "first_name"}
 
 DESTINATIONS = """
-mail: {connector: smtp, base_url: "${SLUICE_SANDBOX_SMTP:-smtp://127.0.0.1:1}", sender: News <news@sluice.example>, timeout_seconds: 5}
+mail: {connector: smtp, base_url: "${SLUICE_SANDBOX_SMTP:-smtp://127.0.0.1:1}", sender: News <news@sluice.example>, timeout_seconds: 30}
 sms: {connector: aliyun_sms, base_url: "${SLUICE_SANDBOX_URL:-http://127.0.0.1:1}"}
 wechat: {connector: wechat_official, base_url: "${SLUICE_SANDBOX_URL:-http://127.0.0.1:1}"}
 hubspot: {connector: hubspot, base_url: "${SLUICE_SANDBOX_URL:-http://127.0.0.1:1}", limits: {per_second: 1000, batch_size: 10}}

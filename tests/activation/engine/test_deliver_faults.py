@@ -61,7 +61,7 @@ def test_whatever_goes_wrong_the_books_balance_and_in_the_end_everything_is_righ
 
 def play(shop: SmallProject, vendors: RunningSandbox, ref: str, script: list[list[dict[str, Any]]]) -> None:
     destinations = (shop.project.declarations / "destinations.yml").read_text()
-    shop.write("activation/destinations.yml", destinations.replace("timeout_seconds: 5", "timeout_seconds: 0.5").replace("10}", "5}"))
+    shop.write("activation/destinations.yml", destinations.replace("timeout_seconds: 30", "timeout_seconds: 0.5").replace("10}", "5}"))
     shop.people(PEOPLE)
     (shop.sync if ref in (CRM, PARTNER) else shop.send)(ref)
     vendor = VENDORS[ref]

@@ -104,10 +104,11 @@ def ledger_locked(shop: SmallProject) -> Iterator[None]:
 def test_a_ledger_that_is_locked_for_a_while_is_waited_for(shop: SmallProject, sandbox: RunningSandbox) -> None:
     shop.people(40)
     ref = shop.sync()
-    sandbox.fault("hubspot", "slow", seconds=0.5, times=4)
+    sandbox.fault("hubspot", "slow", seconds=25, times=4)
     thread, results = parallel(shop, ref)
     until(lambda: sandbox.faults_left() == 0)
     with ledger_locked(shop):
+        sandbox.no_faults()
         time.sleep(1.0)  # all that was in flight is answered, and none of it can be written down
         assert thread.is_alive()
     thread.join()
@@ -121,11 +122,12 @@ def test_a_ledger_that_stays_locked_ends_the_run_and_the_next_one_knows_what_may
     ref = shop.send(SMS)
     real = sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", lambda *args, **kwargs: real(*args, **{**kwargs, "timeout": 0.2}))
-    sandbox.fault("aliyun_sms", "slow", seconds=0.5, times=10)
+    sandbox.fault("aliyun_sms", "slow", seconds=25, times=10)
     thread, results = parallel(shop, ref)
     until(lambda: len(sandbox.taken("aliyun_sms")) >= 10)
     with ledger_locked(shop):
-        thread.join(60)
+        sandbox.no_faults()
+        thread.join(180)
     assert not thread.is_alive()
     assert isinstance(results[0], LedgerBroken)
     assert "database is locked" in str(results[0])
@@ -141,12 +143,13 @@ def test_a_full_disk_ends_the_run_in_a_sentence_and_the_next_one_knows_what_may_
     shop.people(60)
     ref = shop.send(SMS)
     with as_a_process(tmp_path / "sandbox") as sandbox:
-        sandbox.fault("aliyun_sms", "slow", seconds=0.5, times=10)
+        sandbox.fault("aliyun_sms", "slow", seconds=25, times=10)
         process = shop.start("run", ref, **sandbox.environment)
-        until(lambda: len(sandbox.taken("aliyun_sms")) >= 10, 60)
+        until(lambda: len(sandbox.taken("aliyun_sms")) >= 10)
         # From now on no file of this process grows, as on a disk that is full.
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1, 1))
-        out, err = process.communicate(timeout=120)
+        sandbox.no_faults()
+        out, err = process.communicate(timeout=300)
         assert (process.returncode, out) == (1, "")
         assert err.startswith("sluice: The ledger failed: "), err
         assert err.count("\n") == 1, err

@@ -176,7 +176,7 @@ async def test_trouble_at_the_vendor_has_the_vendors_words(sandbox: Sandbox, htt
 
 async def test_it_stops_at_once_though_a_request_is_left_hanging() -> None:
     sandbox = build()
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=180) as http:
         async with sandbox.serve("127.0.0.1", 0, 0) as addresses:
             sandbox.faults.add(Fault(vendor="hubspot", kind="timeout"))
             sandbox.faults.add(Fault(vendor="smtp", kind="timeout"))

@@ -74,7 +74,7 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     while True:
         assert server.poll() is None, log.read_text()
         try:
-            psycopg.connect(url, connect_timeout=5).close()
+            psycopg.connect(url, connect_timeout=60).close()
         except psycopg.OperationalError:
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.05)

@@ -115,7 +115,7 @@ def all_together(processes: list[subprocess.Popen[str]]) -> list[list[float]]:
     assert {heard(process) for process in processes} == {"ready"}
     for process in processes:
         say(process)
-    said = [process.communicate(timeout=120)[0] for process in processes]
+    said = [process.communicate(timeout=300)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * len(processes)
     return [json.loads(text) for text in said]
 
