@@ -1,8 +1,8 @@
 """Today's rows against what was last acknowledged: which are new, changed, or gone, as the table `planned`.
 
 Rows are told apart by a 64-bit fingerprint over key, match value and mapped fields. Those whose fingerprint was acknowledged are done with
-after one scan and one join of integers; only what is left is looked at by key, turned into JSON, and ordered. When the sums over all
-fingerprints agree, not even the join is needed. Work grows with what changed, but for that one scan.
+after one scan and one join of integers; only what is left is looked at by key, turned into JSON, and ordered. Work grows with what
+changed, but for that one scan.
 """
 
 from __future__ import annotations
@@ -56,25 +56,24 @@ def find(connection: duckdb.DuckDBPyConnection, models: Models, activation: Acti
     """Make the temporary table `planned`. Raises PlanRefused when the source is not what the declaration says."""
     today = _send_today(connection, models, activation) if activation.kind == "send" else _sync_today(connection, models, activation)
     ref = exp.Literal.string(activation.ref).sql(DIALECT)
-    source = today.table.sql(DIALECT)
     if activation.kind == "send":
         # Whoever is in the state of a send is done with, whatever became of the fields.
+        key = today.key.sql(DIALECT)
+        state = f"select 1 from activation.sync_snapshot where ref = {ref} and key = {key}"
         connection.execute(
-            f"create or replace temporary table unlike as select source.rowid as source_row, cast(null as bigint) as state_row from {source} "
-            f"where {today.key.sql(DIALECT)} is null or not exists (select 1 from activation.sync_snapshot where ref = {ref} and key = {today.key.sql(DIALECT)})"
+            f"create or replace temporary table unlike as select {_columns(today)}, cast(null as bigint) as state_row "
+            f"from {today.table.sql(DIALECT)} where {key} is null or not exists ({state})"
         )
-        source_rows = _count(connection, f"select count(*) from {source}")
+        source_rows = _count(connection, f"select count(*) from {today.table.sql(DIALECT)}")
     else:
         source_rows = _unlike(connection, today, ref)
-    _read(connection, today, ref)
+    _sides(connection)
     if activation.kind == "sync" and _hides_a_double(connection, ref):
-        connection.execute(
-            "create or replace temporary table unlike as select source_row, cast(null as bigint) as state_row from today "
-            f"union all select null, rowid from activation.sync_snapshot where ref = {ref}"
-        )
-        _read(connection, today, ref)
+        _everything(connection, today, ref)
+        _sides(connection)
     removable = audience.removable(connection, models, activation) if activation.kind == "sync" else exp.true()
     connection.execute(f"create or replace temporary table planned as {_compare(activation, today.hash_version, removable).sql(DIALECT)}")
+    _number(connection)
     _rebaseline(connection)
     return Difference(source_rows, today.hash_version)
 
@@ -133,54 +132,61 @@ def _quiet(nulls: Mapping[str, str]) -> dict[str, str]:
 
 def _unlike(connection: duckdb.DuckDBPyConnection, today: Today, ref: str) -> int:
     """`unlike`: rows of today that equal nothing acknowledged, and rows of the state that nothing equals. Returns how many rows there are."""
-    connection.execute(
-        f"create or replace temporary table today as select source.rowid as source_row, {today.fingerprint.sql(DIALECT)} as hash from {today.table.sql(DIALECT)} "
-        f"where {today.addressed.sql(DIALECT)}"
-    )
     version = exp.Literal.string(today.hash_version).sql(DIALECT)
-    acknowledged = f"ref = {ref} and state = 'acknowledged' and hash is not null and hash_version = {version}"
-    sums = "count(*), coalesce(bit_xor(hash), 0), coalesce(sum(hash), 0)"
-    now = connection.execute(f"select {sums} from today").fetchone()
-    then = connection.execute(f"select {sums} from activation.sync_snapshot where {acknowledged}").fetchone()
-    rows = _count(connection, f"select count(*) from activation.sync_snapshot where ref = {ref}")
-    assert now is not None
-    assert then is not None
-    if now == then and rows == then[0]:
-        connection.execute("create or replace temporary table unlike (source_row bigint, state_row bigint)")
-        return int(now[0])
+    acknowledged = f"state = 'acknowledged' and hash is not null and hash_version = {version}"
+    # One scan of the source. The state's integers are what is kept in memory, so the sides must stay as they are written: rows of the
+    # source only pass by, whole, and those that match are dropped before anything is made of them.
+    connection.execute("set disabled_optimizers = 'build_side_probe_side,join_order'")
+    try:
+        connection.execute(
+            f"""
+            create or replace temporary table unlike as
+            select {_columns(today, "source._fingerprint")}, state.state_row
+            from (select *, {today.fingerprint.sql(DIALECT)} as _fingerprint from {today.table.sql(DIALECT)} where {today.addressed.sql(DIALECT)}) as source
+            full join (select rowid as state_row, hash as fingerprint from activation.sync_snapshot where ref = {ref} and {acknowledged}) as state
+            on source._fingerprint = state.fingerprint
+            where source._fingerprint is null or state.fingerprint is null
+            """
+        )
+    finally:
+        connection.execute("reset disabled_optimizers")
     connection.execute(
-        f"""
-        create or replace temporary table unlike as
-        select today.source_row, state.state_row
-        from today full join (select rowid as state_row, hash from activation.sync_snapshot where {acknowledged}) as state on today.hash = state.hash
-        where today.hash is null or state.hash is null
-        union all
-        select null, rowid from activation.sync_snapshot where ref = {ref} and not ({acknowledged})
-        """
+        f"insert into unlike by name select rowid as state_row from activation.sync_snapshot where ref = {ref} and not coalesce({acknowledged}, false)"
     )
-    left = connection.execute("select count(source_row), count(state_row) from unlike").fetchone()
+    source_rows = _count(connection, f"select count(*) from {today.table.sql(DIALECT)} where {today.addressed.sql(DIALECT)}")
+    state_rows = _count(connection, f"select count(*) from activation.sync_snapshot where ref = {ref}")
+    left = connection.execute("select count(*) filter (state_row is null), count(state_row) from unlike").fetchone()
     assert left is not None
     # Every row that is alike has one partner. When it has not, a row stands twice in the source (or two fingerprints are the same by
     # chance, once in a million plans of ten million rows): then everything is compared by key.
-    if now[0] - left[0] != rows - left[1]:
-        connection.execute(
-            f"create or replace temporary table unlike as select source_row, cast(null as bigint) as state_row from today "
-            f"union all select null, rowid from activation.sync_snapshot where ref = {ref}"
-        )
-    return int(now[0])
+    if source_rows - left[0] != state_rows - left[1]:
+        _everything(connection, today, ref)
+    return source_rows
 
 
-def _read(connection: duckdb.DuckDBPyConnection, today: Today, ref: str) -> None:
-    """`new_rows` and `old_rows`: what is unlike, whole."""
-    columns = ((today.key, "key"), (today.profile_id, "profile_id"), (today.match_value, "match_value"), (today.payload, "payload"), (today.fingerprint, "hash"))  # fmt: skip
-    listed = ", ".join(f"{expression.sql(DIALECT)} as {name}" for expression, name in columns)
+def _everything(connection: duckdb.DuckDBPyConnection, today: Today, ref: str) -> None:
+    """`unlike` with every row of both sides, to be compared by key."""
     connection.execute(
-        f"create or replace temporary table new_rows as select {listed} from {today.table.sql(DIALECT)} "
-        "join (select source_row from unlike where source_row is not null) as unlike on source.rowid = unlike.source_row"
+        f"create or replace temporary table unlike as select {_columns(today)}, cast(null as bigint) as state_row from {today.table.sql(DIALECT)} "
+        f"where {today.addressed.sql(DIALECT)}"
     )
+    connection.execute(f"insert into unlike by name select rowid as state_row from activation.sync_snapshot where ref = {ref}")
+
+
+def _columns(today: Today, fingerprint: str = "") -> str:
+    """What is needed of a row of today, as columns. `fingerprint`: where it was made already."""
+    columns = {"key": today.key, "profile_id": today.profile_id, "match_value": today.match_value, "payload": today.payload}
+    made = fingerprint or today.fingerprint.sql(DIALECT)
+    return ", ".join([*(f"{expression.sql(DIALECT)} as {name}" for name, expression in columns.items()), f"{made} as hash"])
+
+
+def _sides(connection: duckdb.DuckDBPyConnection) -> None:
+    """`new_rows` and `old_rows`: what is unlike, whole."""
+    connection.execute("create or replace temporary view new_rows as select * exclude (state_row) from unlike where state_row is null")
     connection.execute(
-        "create or replace temporary table old_rows as select s.rowid as state_row, s.* from activation.sync_snapshot as s "
-        f"join (select state_row from unlike where state_row is not null) as unlike on s.rowid = unlike.state_row where s.ref = {ref}"
+        "create or replace temporary table old_rows as "
+        "select s.rowid as state_row, s.key, s.payload, s.match_value, s.profile_id, s.provider_id, s.hash, s.hash_version, s.state "
+        "from activation.sync_snapshot as s semi join (select state_row from unlike where state_row is not null) as unlike on s.rowid = unlike.state_row"
     )
 
 
@@ -253,11 +259,13 @@ def _compare(activation: Activation, hash_version: str, removable: exp.Expressio
         .join("state", on="valid.key = state.key", join_type="full outer")
         .where(" or ".join(f"({part})" for part in kept))
     )
-    order = "case operation when 'add' then 1 when 'change' then 2 else 3 end, key, payload, match_value"
-    return select(
-        f"case when operation is not null or invalid_code is not null then row_number() over (order by operation is null and invalid_code is null, {order}) - 1 end as row_number",
-        "*",
-    ).from_(joined.subquery("compared"))
+    return (
+        select("*")
+        .from_(joined.subquery("compared"))
+        .order_by("operation is null and invalid_code is null", "case operation when 'add' then 1 when 'change' then 2 else 3 end", "key")
+        # Only keys that stand twice need more to be told apart, and what is long is dear to sort by.
+        .order_by("case when invalid_code is not null then payload end", "case when invalid_code is not null then match_value end")
+    )
 
 
 def _field(side: str, name: str) -> str:
@@ -294,6 +302,12 @@ def _with_policies(activation: Activation, nulls: Mapping[str, str]) -> tuple[st
         value = {"skip_null": f"coalesce({now}, {then})", "set_if_empty": f"coalesce({then}, {now})"}.get(nulls.get(name, ""), now)
         pairs.append(f"{exp.Literal.string(name).sql(DIALECT)}, json({value})")
     return leaves, f"case when valid.copies is not null then json_object({', '.join(pairs)})::varchar end"
+
+
+def _number(connection: duckdb.DuckDBPyConnection) -> None:
+    """A table keeps the order in which it was written, and its rowids count from nought: sorted once, numbered for nothing."""
+    connection.execute("alter table planned add column row_number bigint")
+    connection.execute("update planned set row_number = rowid where operation is not null or invalid_code is not null")
 
 
 def _rebaseline(connection: duckdb.DuckDBPyConnection) -> None:

@@ -114,7 +114,8 @@ def _content_hash(connection: duckdb.DuckDBPyConnection, activation: Activation)
 def _write(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
     partial = file.with_suffix(f".{os.getpid()}.part")
     connection.execute(
-        "copy (select * from planned order by row_number) to '"
+        # In the order of the table, which is that of the numbers.
+        "copy (select row_number, * exclude (row_number) from planned) to '"
         + str(partial).replace("'", "''")
         + "' (format parquet, row_group_size 20480)"
     )
