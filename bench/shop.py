@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from activation.engine.declarations import Declarations
+from activation.engine.plan import Plan
 from activation.engine.project import Project
 from activation.engine.run import Runner
 from activation.engine.settle import Settled
 from activation.engine.warehouse import opened
-from bench.timing import peak_mb
+from bench.timing import forget_peak, peak_mb
 
 NOW = datetime(2026, 11, 20, 4, tzinfo=UTC)
 BATCHES, SINGLES = "partner/people", "sms/hello"
@@ -78,11 +79,14 @@ def make(folder: Path, address: str, people: int, batch_size: int) -> Project:
 
 
 def deliver(folder: str, ref: str) -> tuple[Settled, float, float]:
-    """Run a sync or send whole: what came of it, seconds from the first row that leaves until all is settled, and the process's peak memory."""
+    """Run a sync or send whole: what came of it, and from the first row that leaves until all is settled the seconds and the peak of memory."""
     project = Project(Path(folder))
     declarations = Declarations.load(project)
     began = [0.0]
-    settled = Runner(project, declarations, NOW).run(
-        declarations.find(ref), check=lambda plan, verdicts: began.__setitem__(0, time.perf_counter())
-    )
+
+    def begins(plan: Plan, verdicts: Path) -> None:
+        forget_peak()
+        began[0] = time.perf_counter()
+
+    settled = Runner(project, declarations, NOW).run(declarations.find(ref), check=begins)
     return settled, time.perf_counter() - began[0], peak_mb()

@@ -162,13 +162,13 @@ class Runner:
             }
             # Before the warehouse is let go: whoever asks the gate next counts what this run may send.
             ledger.begin_run(lease, run)
+        memory.give_back()
         if check:
             try:
                 check(plan, verdicts)
             except BaseException:
                 ledger.abandon_run(lease, run_id)
                 raise
-        memory.give_back()
         total = outgoing.leaving(plan.file, verdicts)
         result, stop = "complete", Stop(within=self.stop)
         if total:

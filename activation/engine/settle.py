@@ -10,7 +10,6 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from activation.engine import dead_letters
 from activation.engine.declarations import Activation
@@ -18,8 +17,7 @@ from activation.engine.errors import SluiceError
 from activation.engine.ledger import Ledger
 from activation.engine.warehouse import query, transaction
 
-MEMORY_LIMIT = "160MB"  # more is worked on on disk
-FEW = 200_000  # rows; what DuckDB writes with one thread anyway
+MEMORY_LIMIT = "80MB"  # more is worked on on disk
 PAGE = 20_000  # rows of the ledger read at once
 OUTCOMES = ("sent", "rejected", "withheld", "unknown", "skipped", "invalid")
 
@@ -57,8 +55,9 @@ def settle(
     """Write one run into the warehouse. Done again it gives the same. `result` is how delivery ended, `stop` why, for rows never tried."""
     run_id, ref = run["run_id"], run["ref"]
     connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
-    if pq.read_metadata(plan_file).num_rows < FEW:
-        connection.execute("set threads = 1")  # they would only wait for each other
+    # Trying out every way to compress a column takes memory that no limit counts, more than all else here; what is text ends up so anyway.
+    connection.execute("set force_compression = 'fsst'")
+    connection.execute("set threads = 1")  # each has memory of its own, and writing is what takes the time
     _gather(connection, ledger, run_id)
     for name, value in {"plan": str(plan_file), "verdicts": str(verdicts), "stop_code": stop[0], "stop_reason": stop[1]}.items():
         connection.execute(f"set variable {name} = $value", {"value": value})
