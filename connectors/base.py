@@ -59,7 +59,14 @@ class Refused(ConnectorError):
 
 
 class Unanswered(ConnectorError):
-    """The request left and no answer came back: it may or may not have been processed."""
+    """The request left and no answer came back: it may or may not have been processed.
+
+    Where asking again is harmless, that is no sooner than `after` seconds from now.
+    """
+
+    def __init__(self, code: str, reason: str, after: float | None = None) -> None:
+        super().__init__(code, reason)
+        self.after = after
 
 
 class BadSignature(Exception):
