@@ -96,10 +96,10 @@ WECHAT = Errcodes(
 WECOM = Errcodes(
     vendor="WeCom",
     reauth=frozenset({40001, 40014, 42001}),
-    busy=frozenset({-1, 45033}),
-    a_minute=frozenset({45009}),  # whoever calls too often is let in again after a minute, an hour or a day
+    busy=frozenset({-1, 45009, 45033}),  # whoever calls too often is let in again after a minute, an hour or a day
+    a_minute=frozenset(),
     underway=frozenset(),
-    day_is_used_up=frozenset({45011, 41048}),
+    day_is_used_up=frozenset(),
     fatal={
         40001: "check the secret",
         40013: "check corpid",

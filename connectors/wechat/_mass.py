@@ -10,11 +10,11 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import httpx
 import orjson
 
-from connectors.base import Batch, ConnectorError, Outcome, Refused, Row, Unanswered
+from connectors.base import Batch, Outcome, Refused, Row
 from connectors.wechat._api import Api
+from connectors.wechat._groups import by_words
 from connectors.wechat._messages import NOTHING_TO_SAY, body
 from connectors.wechat._tags import Tags
 
@@ -30,16 +30,8 @@ class Mass:
         self._tags = tags
 
     async def to_openids(self, batch: Batch) -> list[Outcome]:
-        """One call for those who get the same words. Of several, one that fails takes nothing back that another carried out."""
-        groups: dict[bytes, list[int]] = {}
-        for place, row in enumerate(batch.rows):
-            groups.setdefault(orjson.dumps(body(row.fields), option=orjson.OPT_SORT_KEYS), []).append(place)
-        if len(groups) == 1:
-            return await self._together(batch.rows)
-        outcomes: dict[int, Outcome] = {}
-        for places in groups.values():
-            outcomes |= zip(places, await self._apart([batch.rows[place] for place in places]), strict=True)
-        return [outcomes[place] for place in range(len(batch.rows))]
+        """One call for those who get the same words."""
+        return await by_words(batch.rows, lambda row: body(row.fields), self._together, FEWEST)
 
     async def to_tag(self, row: Row) -> Outcome:
         """To whoever has the row's tag. The row's key names it, so a row that comes again is no second message."""
@@ -51,22 +43,6 @@ class Mass:
             return NO_SUCH_TAG
         to = {"filter": {"is_to_all": False, "tag_id": tag}}
         return await self._call("/cgi-bin/message/mass/sendall", to, content, [row.key])
-
-    async def _apart(self, rows: Sequence[Row]) -> list[Outcome]:
-        """The outcomes of these rows whatever happens, so that nothing is said of others by it. The rows at fault are found here."""
-        try:
-            return await self._together(rows)
-        except Refused as error:
-            half = len(rows) // 2
-            if half < FEWEST:
-                return [Outcome("rejected", error.code, error.reason)] * len(rows)
-            return [*await self._apart(rows[:half]), *await self._apart(rows[half:])]
-        except ConnectorError as error:
-            return [Outcome("unknown" if isinstance(error, Unanswered) else "skipped", error.code, error.reason)] * len(rows)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            return [Outcome("skipped", "UNREACHABLE", f"WeChat cannot be reached ({type(error).__name__}).")] * len(rows)
-        except httpx.TransportError as error:
-            return [Outcome("unknown", "NO_ANSWER", f"The request left and no answer came ({type(error).__name__}).")] * len(rows)
 
     async def _together(self, rows: Sequence[Row]) -> list[Outcome]:
         """One call for all of them. Raises Refused when WeChat takes it for none."""
