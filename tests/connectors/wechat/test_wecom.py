@@ -232,6 +232,12 @@ async def test_customers_on_the_fail_list_are_rejected_and_the_others_go_out(cor
     assert [to for to, _ in corp.kept("task")] == [PEOPLE[0], PEOPLE[2]]
 
 
+async def test_a_send_names_the_customer_by_the_contact_it_matched(corp: Corp) -> None:
+    row = Row(0, "p_1", '{"openid":"","text":"双十一见"}'.encode(), match=PEOPLE[0], message_id="m_1")
+    assert [outcome.status for outcome in await corp.send(row)] == ["sent"]
+    assert [to for to, _ in corp.kept("task")] == [PEOPLE[0]]
+
+
 async def test_other_words_or_another_member_are_another_task(corp: Corp) -> None:
     link = [{"msgtype": "link", "link": {"title": "海报", "url": "https://shop.example"}}]
     rows = [message(0), message(1, userid="lisi"), message(2), message(3, text="别的"), message(4, text=None, attachments=link)]
