@@ -15,7 +15,7 @@ from activation.engine.payload import payload, text
 from activation.engine.warehouse import DIALECT
 from activation.engine.yaml_file import did_you_mean
 
-CONTACTS = {"email": "email", "phone": "phone", "wechat_openid": "wechat_openid"}
+CONTACTS = {name: name for name in ("email", "phone", "wechat_openid", "wecom_external_userid")}
 TAKEN = "waterfall_taken"
 
 

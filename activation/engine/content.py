@@ -102,11 +102,18 @@ class Renderer:
     def _wechat(self, message_id: str, contact: str, values: dict[str, Any]) -> dict[str, Any]:
         variant = self.content.wechat
         assert variant is not None
+        if variant.text is not None:
+            text = self._put(variant.text, values).strip()
+            if not text:
+                raise CannotRender(f"content `{self.name}`: the text is empty")
+            return {"openid": contact, "text": text}
         payload: dict[str, Any] = {
             "openid": contact,
             "template_id": variant.template_id,
             "data": {key: {"value": self._put(template, values)} for key, template in variant.data.items()},
         }
+        if variant.page:
+            payload["page"] = self.links.click(message_id, self._campaign(self._put(variant.page, values)))
         if variant.url:
             payload["url"] = self.links.click(message_id, self._campaign(self._put(variant.url, values)))
         return payload

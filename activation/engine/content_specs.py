@@ -25,11 +25,24 @@ class SmsContent(Spec):
 
 
 class WechatContent(Spec):
-    """A WeChat template message: the template's id, its fields, and where a tap leads."""
+    """What is said on WeChat: by a template (its id, its fields, where a tap leads: `url`, or `page` for subscription notices), or as `text`.
 
-    template_id: str
-    data: dict[str, str]
+    Text is for customer-service, mass and group messages; templates for all others.
+    """
+
+    template_id: str | None = None
+    data: dict[str, str] = Field(default={})
     url: str | None = None
+    page: str | None = None
+    text: str | None = None
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> WechatContent:
+        if (self.template_id is None) == (self.text is None):
+            raise ValueError("say either `template_id` (with `data`) or `text`")
+        if self.text is not None and (self.data or self.url or self.page):
+            raise ValueError("`data`, `url` and `page` belong to a template: with `text` leave them out")
+        return self
 
 
 class Content(Spec):

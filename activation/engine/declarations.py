@@ -206,6 +206,7 @@ class Declarations:
             if target:
                 if not target.message:
                     file.fault(("object",), f"`{said['object']}` is not a message. A send needs one; keep records equal with a sync.")
+                self._check_words(file, said, target)
                 settings = file.validate(target.settings, said.get("settings") or {}, ("settings",))
                 if spec is not None:
                     self._add(
@@ -285,6 +286,17 @@ class Declarations:
             given = {*fields, "arm"} if said.get("experiment") else set(fields)
             for field_ in sorted(templates.needs(self.project.declarations / "content", self.contents[name], channel) - given):
                 file.fault(place, f"content `{name}` asks for `{field_}`: give it in `fields`, or in the content's `defaults`.")
+
+    def _check_words(self, file: YamlFile, said: Mapping[str, Any], target: Object) -> None:
+        """On WeChat some messages take a template, and others text."""
+        wechat = getattr(self.contents.get(said.get("content") or ""), "wechat", None)
+        if wechat is None or target.contact not in {"wechat_openid", "wecom_external_userid"}:
+            return
+        wanted = "template_id" if "template_id" in target.required else "text"
+        if getattr(wechat, wanted) is None:
+            file.fault(
+                ("content",), f"`{said['object']}` takes `{wanted}`, which the wechat variant of content `{said['content']}` does not have."
+            )
 
     def _check_source(self, file: YamlFile, said: Mapping[str, Any]) -> None:
         name = file.path.stem

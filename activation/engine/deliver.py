@@ -271,10 +271,10 @@ class Delivery:
                 if attempt == ATTEMPTS or self.stop.asked or (error.after or 0) > CIRCUIT_SECONDS:
                     raise
                 pause = error.after if error.after is not None else backoff(attempt)
-            except Unanswered:
-                if not harmless or attempt == ATTEMPTS:
+            except Unanswered as error:
+                if not harmless or attempt == ATTEMPTS or (error.after or 0) > CIRCUIT_SECONDS:
                     raise
-                pause = backoff(attempt)
+                pause = error.after if error.after is not None else backoff(attempt)
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
                 name = type(error).__name__
                 raise Transient("UNREACHABLE", f"{self.activation.destination.name} cannot be reached ({name}).") from None

@@ -10,6 +10,7 @@ from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from activation.engine.content_specs import Content
+from connectors.wechat import field_fault
 
 GIVEN = {"email": {"unsubscribe_url"}}  # what the engine itself puts in, by channel
 
@@ -38,8 +39,9 @@ def templates(folder: Path, content: Content) -> Iterator[Template]:
     if content.wechat:
         for name, text in content.wechat.data.items():
             yield Template("wechat", ("wechat", "data", name), text)
-        if content.wechat.url:
-            yield Template("wechat", ("wechat", "url"), content.wechat.url)
+        for name, said in (("url", content.wechat.url), ("page", content.wechat.page), ("text", content.wechat.text)):
+            if said:
+                yield Template("wechat", ("wechat", name), said)
 
 
 def faults(folder: Path, content: Content) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -56,6 +58,10 @@ def faults(folder: Path, content: Content) -> Iterator[tuple[tuple[str, ...], st
     for template in found:
         try:
             environment.from_string(template.text)
+            # What is the same for everybody is known now; what is not, the connector looks at before it calls.
+            written = template.place[:2] == ("wechat", "data") and not any(mark in template.text for mark in ("{{", "{%", "{#"))
+            if written and (limit := field_fault(template.place[-1], template.text)):
+                yield template.place, limit
         except TemplateSyntaxError as error:
             where = f"{template.file}, line {error.lineno}," if template.file else f"`{template.place[-1]}`"
             yield template.place, f"{where} is not a template: {(error.message or '').rstrip('.')}."

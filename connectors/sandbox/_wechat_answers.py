@@ -22,10 +22,19 @@ ERRMSG = {
     40032: "invalid openid list size",
     40033: "invalid charset. please check your request, if include \\uxxxx will create fail!",
     40037: "invalid template_id",
+    40130: "invalid openid list size, at least two openid",
     40125: "invalid appsecret",
     42001: "access_token expired",
     43004: "require subscribe",
+    43101: "user refuse to accept the msg",
+    44004: "empty content",
+    40008: "invalid message type",
     45009: "reach max api daily quota limit",
+    45015: "response out of time limit or subscription is canceled",
+    45047: "out of response count limit",
+    45065: "clientmsgid exist",
+    45066: "same clientmsgid retry too fast",
+    45067: "clientmsgid size out of limit",
     45011: "api minute-quota reach limit, must slower, retry next minute",
     45056: "too many tags, can not create new",
     45059: "can't tag this user any more",
@@ -34,6 +43,7 @@ ERRMSG = {
     45159: "invalid tag id",
     47001: "data format error",
     50005: "user is unsubscribed",
+    76003: "cgi_path not found",
 }
 
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from connectors.sandbox.emulator import Outgoing
 
 GOOD_FOR = 7200
+APART = 30  # seconds between two forced refreshes
 
 
 class Tokens:
@@ -25,14 +26,23 @@ class Tokens:
     def __init__(self) -> None:
         self._good_until: dict[str, float] = {}
         self._stable = ""
+        self._forced_at = 0.0
+        self.issued = 0
+        self.distrusted: set[str] = set()  # refused, though stable_token would still give them
 
-    def stable(self, fresh: bool) -> tuple[str, int]:
-        """The token and the seconds it is still good for."""
-        if fresh or self.trouble(self._stable):
+    def stable(self, fresh: bool) -> tuple[str, int] | None:
+        """The token and the seconds it is still good for. A fresh one ends the one before; None within 30 seconds of the last such."""
+        if fresh:
+            if time.time() - self._forced_at < APART:
+                return None
+            self._forced_at = time.time()
+            self._good_until.pop(self._stable, None)
+        if self._good_until.get(self._stable, 0.0) < time.time():
             self._stable = self.issue()
         return self._stable, max(1, int(self._good_until[self._stable] - time.time()))
 
     def issue(self) -> str:
+        self.issued += 1
         token = f"{secrets.randbelow(90) + 10}_{secrets.token_urlsafe(96)}"
         self._good_until[token] = time.time() + GOOD_FOR
         return token
@@ -45,7 +55,7 @@ class Tokens:
         """The errcode and errmsg for a call with this token, or None when it is good."""
         if not token:
             return 41001, "access_token missing"
-        if token not in self._good_until:
+        if token not in self._good_until or token in self.distrusted:
             return 40001, "invalid credential, access_token is invalid or not latest, could get access_token by getStableAccessToken"
         if self._good_until[token] < time.time():
             return 42001, "access_token expired"
@@ -64,6 +74,10 @@ class Post:
     def event(self, openid: str, moment: int, fields: Mapping[str, str]) -> Outgoing:
         """One event of a follower, in encrypted mode."""
         inner = {"ToUserName": self._account, "FromUserName": openid, "CreateTime": str(moment), "MsgType": "event", **fields}
+        return self.post(inner, openid)
+
+    def post(self, inner: Mapping[str, str], openid: str) -> Outgoing:
+        """One message, encrypted and signed."""
         encrypted = self.encrypt(xml(inner))
         timestamp, nonce = str(int(time.time())), str(secrets.randbelow(10**10))
         query = {

@@ -59,6 +59,14 @@ class FanTags:
             self._account.keep(kind, to=openid, content={"id": tag, "name": self._names[tag]})
         return answer({"errcode": 0, "errmsg": "ok"})
 
+    def fans(self, tag: int) -> set[str] | None:
+        """Who has it; None when there is no such tag."""
+        return self._fans.get(tag)
+
+    def of(self, openid: str) -> list[int]:
+        """The tags of one person."""
+        return sorted(tag for tag, fans in self._fans.items() if openid in fans)
+
     def apply(self, kept: Kept) -> None:
         tag = kept.content["id"]
         if kept.kind == "tag":

@@ -1,4 +1,4 @@
-"""A WeChat service account as seen from outside: tokens, template messages, follower tags, and encrypted events."""
+"""A WeChat service account as seen from outside: tokens, messages of every kind, followers and their tags, and encrypted events."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from starlette.routing import Route
 
 from connectors.sandbox._wechat_answers import OPENID, answer, error, follows, json_object
 from connectors.sandbox._wechat_door import Post, Tokens
+from connectors.sandbox._wechat_followers import Followers
+from connectors.sandbox._wechat_messages import Speech
 from connectors.sandbox._wechat_tags import FanTags
 from connectors.sandbox.emulator import Emulator, Kept, Outgoing, Pending, Shown, fate
 from connectors.sandbox.faults import Fault
@@ -27,12 +29,13 @@ ACCOUNT = "gh_5f1e2d3c4b5a"
 
 FIRST_MSGID = 3_100_000_000_000_000_000
 NO_REPEAT = timedelta(minutes=10)
+SPOKEN = {"notice", "service", "mass"}
 TOKEN_TROUBLES = {40001, 40014, 42001}
 
 
 class WechatOfficial(Emulator):
-    """Answers are HTTP 200, and `errcode` says. A `partial` fault refuses a message, or a whole call of tagging, with `code` (default
-    43004, and 40003 for tags); with 40001, 40014 or 42001 it expires all tokens too. `rate_limit` is 45011, `server_error` -1.
+    """Answers are HTTP 200, and `errcode` says. A `partial` fault refuses a message, or a whole call of tagging or mass sending, with `code`
+    (default 43004, 43101 for notices, 45015 for customer service, and 40003 for tags and mass messages); with 40001, 40014 or 42001 it expires all tokens too. `rate_limit` is 45011, `server_error` -1.
 
     2 in 100 openids do not follow. Of those who get a message, 3 in 100 have blocked the account and 1 in 100 stops following.
     """
@@ -45,7 +48,9 @@ class WechatOfficial(Emulator):
         self._post = Post(APPID, CALLBACK_TOKEN, ENCODING_AES_KEY, ACCOUNT)
         self._messages = 0
         self._repeats: dict[tuple[str, str], Kept] = {}
-        self._tags = FanTags(self)
+        self.tags = FanTags(self)
+        self.speech = Speech(self)
+        self.followers = Followers(self)
 
     def routes(self) -> Sequence[Route]:
         def post(path: str, handle: Callable[[Mapping[str, Any]], Response]) -> Route:
@@ -54,11 +59,19 @@ class WechatOfficial(Emulator):
         return [
             Route("/cgi-bin/stable_token", self._stable_token, methods=["POST"]),
             Route("/cgi-bin/token", self._token, methods=["GET"]),
-            Route("/cgi-bin/tags/get", self._authorised(self._tags.listed), methods=["GET"]),
-            post("tags/create", self._tags.create),
-            post("tags/members/batchtagging", lambda sent: self._tags.mark(sent, "tagged")),
-            post("tags/members/batchuntagging", lambda sent: self._tags.mark(sent, "untagged")),
+            Route("/cgi-bin/tags/get", self._authorised(self.tags.listed), methods=["GET"]),
+            post("tags/create", self.tags.create),
+            post("tags/members/batchtagging", lambda sent: self.tags.mark(sent, "tagged")),
+            post("tags/members/batchuntagging", lambda sent: self.tags.mark(sent, "untagged")),
             post("message/template/send", self._send),
+            post("message/subscribe/bizsend", self.speech.notice),
+            post("message/custom/send", self.speech.service),
+            post("message/mass/send", self.speech.to_openids),
+            post("message/mass/sendall", self.speech.to_tag),
+            post("message/mass/get", self.speech.status),
+            Route("/cgi-bin/user/get", self._authorised(self.followers.listed), methods=["GET"]),
+            post("user/info/batchget", self.followers.info),
+            post("openapi/quota/get", self.followers.quota),
         ]
 
     async def _stable_token(self, request: Request) -> Response:
@@ -67,8 +80,8 @@ class WechatOfficial(Emulator):
             return error(47001 if sent is None else 40002)
         if trouble := _credentials_trouble(sent.get("appid"), sent.get("secret")):
             return error(trouble)
-        token, seconds = self._tokens.stable(fresh=bool(sent.get("force_refresh")))
-        return answer({"access_token": token, "expires_in": seconds})
+        given = self._tokens.stable(fresh=bool(sent.get("force_refresh")))
+        return error(45011) if given is None else answer({"access_token": given[0], "expires_in": given[1]})
 
     async def _token(self, request: Request) -> Response:
         if trouble := _credentials_trouble(request.query_params.get("appid"), request.query_params.get("secret")):
@@ -82,7 +95,8 @@ class WechatOfficial(Emulator):
             body = await request.body()
             if re.search(rb"\\u[0-9a-fA-F]{4}", body):
                 return error(40033)
-            sent = {} if request.method == "GET" else json_object(body)
+            sent = dict(request.query_params) if request.method == "GET" else json_object(body)
+            self.followers.calls[request.url.path] += 1
             return error(47001) if sent is None else handle(sent)
 
         return checked
@@ -96,10 +110,9 @@ class WechatOfficial(Emulator):
             self._tokens.expire()
         return error(code)
 
-    def _send(self, sent: Mapping[str, Any]) -> Response:
+    def malformed(self, sent: Mapping[str, Any]) -> Response | None:
+        """The refusal of what is no message by a template."""
         openid, template, data = sent.get("touser"), sent.get("template_id"), sent.get("data")
-        if refused := self.refusal(orjson.dumps(sent).decode(), otherwise=43004):
-            return refused
         if not isinstance(openid, str) or not OPENID.fullmatch(openid):
             return error(40003)
         if not isinstance(template, str) or not template:
@@ -110,6 +123,12 @@ class WechatOfficial(Emulator):
             value = field.get("value") if isinstance(field, dict) else None
             if not isinstance(value, str) or not value or (name.startswith("thing") and len(value) > 20):
                 return error(47003, f"argument invalid! data.{name}.value invalid")
+        return None
+
+    def _send(self, sent: Mapping[str, Any]) -> Response:
+        if refused := self.refusal(orjson.dumps(sent).decode(), otherwise=43004) or self.malformed(sent):
+            return refused
+        openid = sent["touser"]
         if not follows(openid):
             return error(43004)
         kept = self._repeats.get((openid, str(sent.get("client_msg_id"))))
@@ -122,14 +141,18 @@ class WechatOfficial(Emulator):
             self._messages += 1
             if "client_msg_id" in kept.content:
                 self._repeats[kept.to, str(kept.content["client_msg_id"])] = kept
+        elif kept.kind in SPOKEN:
+            self.speech.apply(kept)
         else:
-            self._tags.apply(kept)
+            self.tags.apply(kept)
 
     def state(self) -> Any:
-        return {"messages": self._messages, "tags": self._tags.state()}
+        return {"messages": self._messages, "tags": self.tags.state()}
 
     def shown(self, kept: Kept) -> Shown:
-        if kept.kind != "message":
+        if kept.kind in ("service", "mass"):
+            return Shown(f"{kept.kind} message", orjson.dumps(kept.content.get(str(kept.content.get("msgtype")))).decode())
+        if kept.kind not in ("message", "notice"):
             return Shown(f"{kept.kind} {kept.content['name']}")
         values = [f"{name}: {field['value']}" for name, field in kept.content["data"].items()]
         return Shown(f"template {kept.content['template_id']}", "\n".join([*values, str(kept.content.get("url") or "")]))
@@ -139,6 +162,8 @@ class WechatOfficial(Emulator):
 
     def receipts(self, pending: Sequence[Pending], url: str) -> Iterable[Outgoing]:
         for one in pending:
+            if one.kept.kind == "mass":
+                yield self._mass_done(one)
             if one.kept.kind != "message":
                 continue
             # The start, so that an event that is sent again says the same.
@@ -148,6 +173,12 @@ class WechatOfficial(Emulator):
             yield self._post.event(openid, moment, done)
             if status == "success" and fate(openid, "leaves") < 0.01:
                 yield self._post.event(openid, moment, {"Event": "unsubscribe", "EventKey": ""})
+
+    def _mass_done(self, one: Pending) -> Outgoing:
+        total, sent = len(one.kept.content["openids"]), len(one.kept.content["reached"])
+        counts = {"TotalCount": total, "FilterCount": total, "SentCount": sent, "ErrorCount": total - sent}
+        done = {"Event": "MASSSENDJOBFINISH", "MsgID": str(one.kept.content["msg_id"]), "Status": "send success"}
+        return self._post.event("mphelper", int(one.start.timestamp()), done | {name: str(count) for name, count in counts.items()})
 
 
 def _credentials_trouble(appid: Any, secret: Any) -> int | None:

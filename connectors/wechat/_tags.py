@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from connectors.base import Batch, Fatal, Outcome, Refused, Row, Transient
+from connectors.base import Batch, Outcome, Refused, Row, Transient
 from connectors.wechat._api import Api
-from connectors.wechat._errcode import sort
 
 NO_SUCH_TAG = 45159
 NOT_FOLLOWING = frozenset({43004, 50005})
@@ -45,7 +44,7 @@ class Tags:
 
     async def _mark(self, batch: Batch) -> list[Outcome]:
         remove = batch.operation == "remove"
-        tag = await self._id(str(batch.rows[0].fields["tag"]), make=not remove)
+        tag = await self.id(str(batch.rows[0].fields["tag"]), make=not remove)
         if tag is None:
             return [Outcome("sent", "NO_SUCH_TAG", "The account has no such tag, so nobody has it.")] * len(batch.rows)
         openids = list(dict.fromkeys(str(row.fields["openid"]) for row in batch.rows))
@@ -53,7 +52,7 @@ class Tags:
         answer = await self._api.call(path, {"openid_list": openids, "tagid": tag}, idempotent=True)
         if not answer.get("errcode"):
             return [Outcome("sent")] * len(batch.rows)
-        outcome = sort(answer)
+        outcome = self._api.codes.sort(answer)
         if answer["errcode"] == NO_SUCH_TAG:
             self._ids.clear()
             raise Transient(outcome.code, f"{outcome.reason}. The tag was deleted meanwhile; it is looked up again.")
@@ -62,18 +61,17 @@ class Tags:
             return [Outcome("sent", "NOT_FOLLOWING", outcome.reason)]
         raise Refused(outcome.code, outcome.reason)
 
-    async def _id(self, name: str, make: bool) -> int | None:
+    async def id(self, name: str, make: bool) -> int | None:
+        """The id of the tag of that name, or None when the account has none and it is not to be made. Raises Refused for a bad name."""
         async with self._looking:
             if name not in self._ids:
                 answer = await self._api.call("/cgi-bin/tags/get", idempotent=True)
-                if answer.get("errcode"):
-                    trouble = sort(answer)
-                    raise Fatal(trouble.code, f"{trouble.reason}. The tags of the account cannot be listed.")
+                self._api.codes.stop(answer, "The tags of the account cannot be listed.")
                 self._ids = {tag["name"]: tag["id"] for tag in answer.get("tags", [])}
             if name not in self._ids and make:
                 answer = await self._api.call("/cgi-bin/tags/create", {"tag": {"name": name}}, idempotent=True)
                 if answer.get("errcode"):
-                    trouble = sort(answer)
+                    trouble = self._api.codes.sort(answer)
                     raise Refused(trouble.code, trouble.reason)
                 self._ids[name] = answer["tag"]["id"]
             return self._ids.get(name)

@@ -1,4 +1,4 @@
-"""WeChat Official Accounts (service accounts): template messages, follower tags, and the callbacks of an account.
+"""WeChat Official Accounts (service accounts): messages of every kind to followers, their tags, the followers themselves, and callbacks.
 
 An answer with HTTP 200 may be a refusal: `errcode` says. JSON goes out as raw UTF-8, `\\u` escapes are refused (40033).
 A token is fetched by stable_token, kept, and replaced once when a call says that it is no longer good.
@@ -8,36 +8,41 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import AsyncIterator
 from functools import cached_property
 from typing import Any, ClassVar
 
 import httpx
 from pydantic import field_validator
 
-from connectors.base import BadSignature, Batch, Callback, Connector, Object, Outcome, Received, Row, SecretStr, Strict, secret
-from connectors.wechat import _callback
-from connectors.wechat._api import Api
-from connectors.wechat._errcode import sort
+from connectors.base import BadSignature, Batch, Callback, Connector, Object, Outcome, Pulled, Received, SecretStr, Strict, secret
+from connectors.wechat import _callback, _followers
+from connectors.wechat._api import AccountApi
+from connectors.wechat._mass import Mass
+from connectors.wechat._messages import send
 from connectors.wechat._tags import Tags
 
-TEMPLATE_FIELDS = ("template_id", "url", "miniprogram", "data")
 REMEMBERED = 10_000
+
+
+def _message(**said: Any) -> Object:
+    """No rate is published for messages to one follower; bursts are said to be intercepted."""
+    return Object(**{"message": True, "contact": "wechat_openid", "per_second": 50, "modes": frozenset(), **said})
 
 
 class WechatOfficial(Connector):
     channel = "wechat"
     base_url = "https://api.weixin.qq.com"
     receives = "wechat_callbacks"
+    pulls: ClassVar = {"followers": "wechat_followers", "quotas": "wechat_quotas"}
     objects: ClassVar = {
-        # No rate is published for template messages; bursts are said to be intercepted.
-        "template_messages": Object(
-            message=True,
-            contact="wechat_openid",
-            per_second=50,
-            modes=frozenset(),
-            idempotency_seconds=600,
-            required=frozenset({"openid", "template_id", "data"}),
-        ),
+        "template_messages": _message(idempotency_seconds=600, required=frozenset({"openid", "template_id", "data"})),
+        "subscription_notices": _message(required=frozenset({"openid", "template_id", "data"})),
+        "service_messages": _message(required=frozenset({"openid"})),
+        # A batch is one message by its clientmsgid. A person's message is not: in another batch it would be another.
+        "mass_messages": _message(batch_size=10_000, per_second=1, concurrency=1, idempotent=True, required=frozenset({"openid"})),
+        # The gate cannot see who has a tag: use one that a sync keeps, whose gate has asked everybody.
+        "mass_to_tags": Object(per_second=1, concurrency=1, modes=frozenset({"append"}), idempotent=True, required=frozenset({"tag"})),
         "tags": Object(
             contact="wechat_openid",
             batch_size=50,
@@ -68,23 +73,39 @@ class WechatOfficial(Connector):
         self._seen: OrderedDict[str, bytes] = OrderedDict()
 
     @cached_property
-    def _api(self) -> Api:
-        return Api(self.http, self.address, self.options.appid.get_secret_value(), self.options.app_secret)
+    def _api(self) -> AccountApi:
+        return AccountApi(self.http, self.address, self.options.appid, self.options.app_secret)
 
     @cached_property
     def _tags(self) -> Tags:
         return Tags(self._api)
+
+    @cached_property
+    def _mass(self) -> Mass:
+        return Mass(self._api, self._tags)
 
     async def deliver(self, batch: Batch) -> list[Outcome]:
         if not batch.rows:
             return []
         if batch.object == "tags":
             return await self._tags.deliver(batch)
-        return [await self._send(row) for row in batch.rows]
+        if batch.object == "mass_messages":
+            return await self._mass.to_openids(batch)
+        if batch.object == "mass_to_tags":
+            return [await self._mass.to_tag(row) for row in batch.rows]
+        return [await send(self._api, batch.object, row) for row in batch.rows]
 
     async def check(self) -> str:
         await self._api.token()
         return "a token was given for this account"
+
+    def pull(self, name: str, cursor: str | None) -> AsyncIterator[Pulled]:
+        appid = self.options.appid.get_secret_value()
+        if name == "followers":
+            return _followers.followers(self._api, appid, self.pulls[name], cursor)
+        if name == "quotas":
+            return _followers.quotas(self._api, appid, self.pulls[name])
+        return super().pull(name, cursor)
 
     def receive(self, callback: Callback) -> Received:
         query, token, appid = callback.query, self.options.callback_token, self.options.appid.get_secret_value()
@@ -116,13 +137,3 @@ class WechatOfficial(Connector):
             raise BadSignature("the signature was used for another message")
         if len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
-
-    async def _send(self, row: Row) -> Outcome:
-        fields = row.fields
-        message = {"touser": fields["openid"]} | {name: fields[name] for name in TEMPLATE_FIELDS if fields.get(name) is not None}
-        if row.message_id:
-            message["client_msg_id"] = row.message_id
-        answer = await self._api.call("/cgi-bin/message/template/send", message, idempotent=False)
-        if answer.get("errcode"):
-            return sort(answer)
-        return Outcome("sent", provider_id=str(answer["msgid"]) if "msgid" in answer else None)

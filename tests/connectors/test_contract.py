@@ -16,6 +16,7 @@ A connector joins with `specimens/<connector>.py`, which says what its rows and 
     marker(object, payload) -> str    what finds this row, and no other, in a request: `match` of the `partial` fault
     personal(object, payload)         the strings of the row that must never be in an error, an outcome or a log
     SETTINGS = {"<object>": dict}     the object's own settings, if it needs any
+    FEWEST = {"<object>": 2}          how many rows the vendor wants in a call at least, where one is not enough
 
   if it receives:
     callback(now) -> Callback         what the vendor sends, signed with the sandbox's secrets
@@ -68,6 +69,7 @@ async def test_one_outcome_for_each_row_in_order(name: str, kind: str, size: str
     trial = Trial(name)
     limit = trial.connector.objects[kind].batch_size
     count = {"one row": 1, "a few rows": min(3, limit), "a full batch": limit}[size]
+    count = max(count, trial.fewest(kind))
     async with trial.open(addresses, http) as connector:
         outcomes = await connector.deliver(trial.batch(kind, range(count)))
     assert statuses(outcomes) == ["sent"] * count
@@ -116,7 +118,7 @@ async def test_too_many_requests_wait_as_told_and_then_go_through(name: str, kin
             await connector.deliver(trial.batch(kind, [0]))
         assert caught.value.after == (7.0 if getattr(trial.specimen, "TELLS_SECONDS", True) else None)
         assert trial.kept(sandbox) == 0
-        assert statuses(await connector.deliver(trial.batch(kind, [0]))) == ["sent"]
+        assert set(statuses(await connector.deliver(trial.batch(kind, [0])))) == {"sent"}
 
 
 @over_objects
@@ -174,7 +176,7 @@ async def test_an_answer_that_cannot_be_read_is_not_success(name: str, kind: str
             outcomes = await connector.deliver(trial.batch(kind, [0]))
         except Unanswered:
             outcomes = [Outcome("unknown")]
-    assert statuses(outcomes) == ["unknown"]
+    assert set(statuses(outcomes)) == {"unknown"}
 
 
 @over_objects

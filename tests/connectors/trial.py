@@ -41,8 +41,10 @@ class Trial:
         return self.connector(self.connector.Options.model_validate(given), http, address)
 
     def batch(self, kind: str, numbers: Sequence[int], **changes: Any) -> Batch:
-        """A batch of the specimen's rows with these numbers."""
+        """A batch of the specimen's rows with these numbers, and of as many more as the vendor wants at least."""
         offered = self.connector.objects[kind]
+        if numbers:
+            numbers = [*numbers, *range(max(numbers) + 1, max(numbers) + 1 + self.fewest(kind) - len(numbers))]
         rows = []
         for index, number in enumerate(numbers):
             payload = self.specimen.payload(kind, number)
@@ -51,6 +53,9 @@ class Trial:
             rows.append(Row(index, f"key-{number}", orjson.dumps(payload), match, message_id))
         settings = {"settings": offered.settings.model_validate(getattr(self.specimen, "SETTINGS", {}).get(kind, {}))}
         return Batch(**{"object": kind, "operation": "add", "rows": rows, "run_id": "r1", "number": 1, **settings, **changes})
+
+    def fewest(self, kind: str) -> int:
+        return int(getattr(self.specimen, "FEWEST", {}).get(kind, 1))
 
     def fault(self, sandbox: Sandbox, kind: str, **details: Any) -> None:
         assert self.emulator is not None

@@ -17,6 +17,7 @@ VALID = {
     "email": r"^[^@\s,;<>\"]{1,64}@[^@\s.]+(\.[^@\s.]+)+$",
     "phone": r"^\+[1-9][0-9]{6,14}$",
     "wechat_openid": r"^[A-Za-z0-9_-]{6,64}$",
+    "wecom_external_userid": r"^w[mo][A-Za-z0-9_-]{6,62}$",
 }
 
 

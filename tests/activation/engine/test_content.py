@@ -75,6 +75,17 @@ def test_a_wechat_message_leads_through_a_signed_link(tmp_path: Path) -> None:
     assert LINKS.read(made["url"].rsplit("/", 1)[1], "click", NOW).url == "https://shop.example/x?a=Mei"
 
 
+def test_a_notice_on_wechat_leads_by_its_page_and_text_is_text(tmp_path: Path) -> None:
+    notice = {"template_id": "T1", "data": {"thing1": "{{ name }}"}, "page": "https://shop.example/x"}
+    made = orjson.loads(renderer(tmp_path, "wechat", wechat=notice).render(MESSAGE, "o123456", {"name": "Mei"}))
+    assert (made["openid"], made["template_id"], made["data"], "url" in made) == ("o123456", "T1", {"thing1": {"value": "Mei"}}, False)
+    assert LINKS.read(made["page"].rsplit("/", 1)[1], "click", NOW).url == "https://shop.example/x"
+    said = renderer(tmp_path, "wechat", wechat={"text": "您好，{{ name }} 🎉"}).render(MESSAGE, "o123456", {"name": "Mei"})
+    assert orjson.loads(said) == {"openid": "o123456", "text": "您好，Mei 🎉"}
+    with pytest.raises(CannotRender, match="empty"):
+        renderer(tmp_path, "wechat", wechat={"text": "{{ name }}"}).render(MESSAGE, "o123456", {"name": " "})
+
+
 def test_links_become_signed_redirects_that_carry_the_campaign(tmp_path: Path) -> None:
     html = """<a href="https://shop.example/a?b=1&amp;c=2">x</a> <a class=y href='http://shop.example/#top'>y</a>"""
     targets = clicked(mail(tmp_path, html=html, utm={"source": "sluice", "campaign": "spring"})["html"].replace("'", '"'))

@@ -16,7 +16,7 @@ from small_project import SmallProject
 from activation.engine.history import status
 from activation.engine.run import Runner
 from activation.engine.settle import Settled
-from connectors.base import Batch, Connector, Fatal, Object, Outcome, Refused
+from connectors.base import Batch, Connector, Fatal, Object, Outcome, Refused, Unanswered
 
 CRM, MAIL, SMS = "hubspot/people", "mail/hello", "sms/short"
 
@@ -346,6 +346,8 @@ class Odd(Connector):
             raise ZeroDivisionError
         if "short" in names:
             return []
+        if "later" in names and len(self.calls) == 1:
+            raise Unanswered("UNDERWAY", "What became of it is known later.", 0.0 if "soon" in names else 3600.0)
         if "refused" in names:
             raise Refused("BAD", "Something in it is bad.")
         if "fatal" in names:
@@ -353,7 +355,7 @@ class Odd(Connector):
         return [Outcome("sent")] * len(names)
 
 
-def odd_run(shop: SmallProject, names: list[str], batch_size: int) -> Settled:
+def odd_run(shop: SmallProject, names: list[str], batch_size: int, idempotent: bool = False) -> Settled:
     shop.people(len(names))
     shop.sql(*(f"update sync_people set first_name = '{name}' where profile_id = 'p_{i}'" for i, name in enumerate(names)))
     shop.sync("partner/people")
@@ -362,7 +364,7 @@ def odd_run(shop: SmallProject, names: list[str], batch_size: int) -> Settled:
     limits = activation.destination.limits.model_copy(update={"batch_size": batch_size})
     destination = replace(activation.destination, connector=Odd, written={}, limits=limits)
     Odd.calls.clear()
-    return runner.run(replace(activation, destination=destination, object=Odd.objects["rows"]))
+    return runner.run(replace(activation, destination=destination, object=replace(Odd.objects["rows"], idempotent=idempotent)))
 
 
 def test_a_connector_that_gives_too_few_outcomes_is_not_believed(shop: SmallProject) -> None:
@@ -371,6 +373,14 @@ def test_a_connector_that_gives_too_few_outcomes_is_not_believed(shop: SmallProj
     assert result.outcomes["unknown"] >= 2
     assert shop.outcomes(result.run_id)["p_0"] == ("unknown", "BROKEN_CONNECTOR")
     shop.books(result.run_id)
+
+
+@pytest.mark.parametrize(("names", "calls", "outcome"), [(["later", "soon"], 2, "sent"), (["later", "b"], 1, "unknown")])
+def test_what_may_be_asked_for_again_waits_as_long_as_it_is_told_and_not_for_an_hour(
+    shop: SmallProject, names: list[str], calls: int, outcome: str
+) -> None:
+    result = odd_run(shop, names, 2, idempotent=True)
+    assert (len(Odd.calls), result.outcomes[outcome]) == (calls, 2)
 
 
 def test_when_a_connector_crashes_what_was_in_flight_beside_it_is_finished_and_written_down(shop: SmallProject) -> None:

@@ -1,4 +1,4 @@
-"""Template messages, follower tags and encrypted callbacks of a WeChat account. wechatpy signs and encrypts."""
+"""Messages of every kind, follower tags and encrypted callbacks of a WeChat account. wechatpy signs and encrypts."""
 
 import dataclasses
 from datetime import datetime, timedelta
@@ -14,9 +14,18 @@ OPTIONS: dict[str, Any] = {}
 ADDRESS = "http"
 WRONG = {"app_secret": "somebody-elses-secret"}
 TELLS_SECONDS = False
-PARTIAL = {"template_messages": "row", "tags": "batch"}
-# Openids of people who follow the sandbox's account.
-FANS = [openid for n in range(100) if fate(openid := f"oSpecimen{n:019}", "follows") >= 0.02]
+PARTIAL = {
+    "template_messages": "row",
+    "subscription_notices": "row",
+    "service_messages": "row",
+    "mass_messages": "batch",
+    "mass_to_tags": "row",
+    "tags": "batch",
+}
+FEWEST = {"mass_messages": 2}
+# Openids of people who follow the sandbox's account and refuse no notices.
+PEOPLE = (f"oSpecimen{n:019}" for n in range(10_500))
+FANS = [openid for openid in PEOPLE if fate(openid, "follows") >= 0.02 and fate(openid, "refuses notices") >= 0.02]
 APPID, TOKEN, KEY = "wx5f1e2d3c4b5a6978", "sandboxWechatToken", "c2FuZGJveC13ZWNoYXQtYWVzLWtleS0zMi1ieXRlcyE"
 NONCE = "1372623149"
 EVENT = (
@@ -29,16 +38,22 @@ EVENT = (
 def payload(kind: str, number: int) -> dict[str, Any]:
     if kind == "tags":
         return {"openid": FANS[number], "tag": "星标组", "note": None}  # a tag that every account has
+    if kind == "mass_to_tags":
+        return {"tag": "星标组", "text": f"双十一见 🎉 {number}", "note": None}
+    if kind == "mass_messages":
+        return {"openid": FANS[number], "text": "双十一见 🎉", "note": None}
+    if kind == "service_messages":
+        return {"openid": FANS[number], "text": f"王小明，您好 🎉 {number}", "note": None}
     data = {"thing1": {"value": f"王小明 🎉 {number}"}}
     return {"openid": FANS[number], "template_id": "ngqIpbwh8bUfcSsECmogfXcV14J0tQlEpBO27izEYtY", "url": None, "data": data}
 
 
 def marker(kind: str, row: dict[str, Any]) -> str:
-    return str(row["openid"])
+    return str(row["text"] if kind == "mass_to_tags" else row["openid"])
 
 
 def personal(kind: str, row: dict[str, Any]) -> list[str]:
-    return [row["openid"], *(field["value"] for field in row.get("data", {}).values())]
+    return [row[name] for name in ("openid", "text") if name in row] + [field["value"] for field in row.get("data", {}).values()]
 
 
 def callback(now: datetime, xml: str = EVENT, appid: str = APPID) -> Callback:

@@ -128,7 +128,7 @@ async def test_a_repeated_message_id_reaches_the_person_once(account: Account) -
     [
         ({"openid": "o-too-short"}, "40003"),
         ({"openid": STRANGER}, "43004"),
-        ({"data": {"thing1": {"value": "x" * 21}}}, "47003"),
+        ({"data": {"thing1": {"value": "x" * 21}}}, "FIELD_LIMIT"),
     ],
 )
 async def test_what_lies_in_the_row_rejects_the_row_alone(account: Account, fields: dict[str, Any], code: str) -> None:

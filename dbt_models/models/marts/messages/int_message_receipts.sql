@@ -24,6 +24,13 @@ with receipts as (
     where event = 'templatesendjobfinish'
     union all
     select
+        'wecom_tasks:' || result_id, 'wecom_tasks', 'wechat',
+        status,
+        null, provider_id, 'wecom_external_userid', external_userid,
+        status, null, null, false, occurred_at, _batch_id, _landed_at
+    from {{ ref('stg_wecom__message_results') }}
+    union all
+    select
         'tracking:' || event_id, 'tracking', channel,
         event,
         message_id, null, null, null,

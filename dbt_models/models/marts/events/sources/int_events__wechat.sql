@@ -27,3 +27,18 @@ select
         page_url="case when event = 'view' then event_key end"
     ) }}
 from callbacks
+union all
+-- the vendor asks that the data of whoever leaves be deleted: a duty of its own, apart from what happened
+select
+    {{ event_columns(
+        event_id="'wechat_deletion:' || callback_id",
+        record_key="'wechat_deletion:' || callback_id",
+        source="'wechat'",
+        channel="'wechat'",
+        event_name="'WeChat Data Deletion Requested'",
+        occurred_at='occurred_at',
+        identifier_type="'wechat_openid'",
+        identifier='openid'
+    ) }}
+from callbacks
+where event = 'unsubscribe'

@@ -1,0 +1,83 @@
+"""What WeChat and WeCom tell, in the warehouse: followers that were listed, results of group messages, the end of mass messages, and the duty to delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sent_records import at, wechat
+from warehouse_house import House, Record
+
+NOW = at("2026-06-30 00:00")
+
+
+def follower(openid: str, **given: Any) -> Record:
+    return "wechat_followers/a.jsonl", {"appid": "wx1", "openid": openid, **given}
+
+
+def result(number: int, status: int, **given: Any) -> Record:
+    about = {"msgid": "msg1", "userid": "zhangsan", "external_userid": f"wmCustomer{number}", "created_at": "1780300800"}
+    ids = {"corpid": "ww1", "kind": "message_result", "record_id": f"msg1/zhangsan/{number}", "provider_id": f"msg1/{number}"}
+    return "wecom_records/a.jsonl", {**ids, **about, "status": status, **given}
+
+
+FOLLOWED = int(at("2026-06-05 10:00").timestamp())
+RECORDS: list[Record] = [
+    follower("o-listed", subscribe=1, subscribe_time=FOLLOWED, unionid="un-1", tagid_list=[2]),
+    follower("o-other-account", subscribe=1, subscribe_time=FOLLOWED, unionid="un-1"),
+    follower("o-gone", subscribe=0),
+    follower("o-left-later", subscribe=1, subscribe_time=FOLLOWED, unionid="un-2"),
+    wechat("o-left-later", "unsubscribe", "2026-06-20 10:00"),
+    wechat("mphelper", "MASSSENDJOBFINISH", "2026-06-21 10:00", MsgID="34182", Status="send success", SentCount="2"),
+    result(1, 0),
+    result(2, 1, send_time=1780304400),
+    result(3, 2),
+    result(4, 3),
+    ("wecom_records/a.jsonl", {"corpid": "ww1", "kind": "tag", "record_id": "et1", "name": "重要"}),
+]
+
+
+@pytest.fixture(scope="module")
+def house(new_house: Callable[[], House]) -> House:
+    house = new_house()
+    house.land(NOW, RECORDS)
+    house.build(NOW)
+    return house
+
+
+def test_who_is_listed_follows_until_a_later_callback_says_otherwise(house: House) -> None:
+    following = dict(house.rows("select openid, is_following from marts.int_wechat_followers"))
+    assert following == {"o-listed": True, "o-other-account": True, "o-gone": False, "o-left-later": False}
+
+
+def test_accounts_of_one_owner_know_the_same_person_by_the_unionid(house: House) -> None:
+    assert house.profile("o-listed") == house.profile("o-other-account") == house.profile("un-1") is not None
+
+
+def test_the_accounts_own_helper_is_nobody(house: House) -> None:
+    assert house.profile("mphelper") is None
+
+
+def test_leaving_is_an_event_and_so_is_the_duty_to_delete(house: House) -> None:
+    said = house.rows("select event_name, profile_id from marts.fct_events where source = 'wechat' order by 1")
+    person = house.profile("o-left-later")
+    assert said == [("Account Unfollowed", person), ("WeChat Data Deletion Requested", person)]
+
+
+def test_results_of_group_messages_speak_the_vocabulary_of_message_events(house: House) -> None:
+    said = house.rows(
+        "select provider_id, event_type, bounce_type, occurred_at from marts.int_message_receipts where source = 'wecom_tasks' order by 1"
+    )
+    assert [row[:3] for row in said] == [
+        ("msg1/1", "accepted", None),
+        ("msg1/2", "delivered", None),
+        ("msg1/3", "bounced", "soft"),
+        ("msg1/4", "failed", None),
+    ]
+    assert said[1][3] == at("2026-06-01 09:00").replace(tzinfo=None)
+
+
+def test_a_follower_listed_again_with_nothing_new_lands_once_and_a_change_lands(house: House) -> None:
+    again = house.land(NOW, [RECORDS[0], follower("o-gone", subscribe=1, subscribe_time=FOLLOWED)])
+    assert again.landed == 1
