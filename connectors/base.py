@@ -17,7 +17,7 @@ Trouble with one row is a value (`Outcome`). Trouble with the whole request is a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -177,6 +177,15 @@ class Received:
     media_type: str = "text/plain; charset=utf-8"
 
 
+@dataclass(frozen=True)
+class Pulled:
+    """One page of a pull: JSON objects to land in `raw.<source>`, and the cursor from which the next pull goes on."""
+
+    source: str
+    events: Sequence[Mapping[str, Any]]
+    cursor: str | None
+
+
 def secret(sandbox: str, **keywords: Any) -> Any:
     """Declare a secret option (type `SecretStr`). On a loopback address a missing one takes the sandbox's value."""
     return Field(json_schema_extra={"sandbox": sandbox}, **keywords)
@@ -189,6 +198,7 @@ class Connector:
     base_url: ClassVar[str] = ""
     objects: ClassVar[Mapping[str, Object]] = {}
     receives: ClassVar[str | None] = None  # the raw source that callbacks land in
+    pulls: ClassVar[Mapping[str, str]] = {}  # the raw source of each pull, by its name
 
     class Options(Strict):
         """How one destination of this connector is configured."""
@@ -222,6 +232,13 @@ class Connector:
     def receive(self, callback: Callback) -> Received:
         """Verify and parse what the vendor sent us. Raises `BadSignature`."""
         raise BadSignature("this destination sends no callbacks")
+
+    def pull(self, name: str, cursor: str | None) -> AsyncIterator[Pulled]:
+        """Pages of what the vendor holds under that name in `pulls`, from `cursor` on; None begins at the beginning.
+
+        A page's cursor is kept once the page has landed, so a pull that was cut off repeats one page at most.
+        """
+        raise Fatal("CANNOT_PULL", f"{type(self).__name__} has nothing named {name} to pull.")
 
 
 @dataclass
@@ -284,5 +301,5 @@ def retry_after(response: httpx.Response, now: datetime | None = None) -> float 
 
 __all__ = [
     "Answer", "BadSignature", "Batch", "Callback", "Connector", "ConnectorError", "Fatal", "NoSettings", "Object", "Operation",
-    "Outcome", "Received", "Refused", "Row", "SecretStr", "Status", "Strict", "Transient", "Unanswered", "impersonal", "retry_after", "secret",
+    "Outcome", "Pulled", "Received", "Refused", "Row", "SecretStr", "Status", "Strict", "Transient", "Unanswered", "impersonal", "retry_after", "secret",
 ]  # fmt: skip
