@@ -30,8 +30,8 @@ def pull(
         if json:
             screens.as_json({one.ref: one.source for one in known})
             return
-        rows = [(one.ref, f"raw.{one.source}", "yes" if one.name in one.destination.pulls else "") for one in known]
-        screens.table("What can be pulled", ("ref", "lands in", "by itself"), rows)
+        offered = [(one.ref, f"raw.{one.source}", "yes" if one.name in one.destination.pulls else "") for one in known]
+        screens.table("What can be pulled", ("ref", "lands in", "by itself"), offered)
         return
     found = [pulling.find(declarations, ref) for ref in dict.fromkeys(refs)]
     reports, refused = [], []
