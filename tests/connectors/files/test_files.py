@@ -336,3 +336,10 @@ async def test_a_connection_that_breaks_in_between_is_unanswered(monkeypatch: py
             await connector.deliver(batch(ODD))
         monkeypatch.undo()
         assert (await connector.deliver(batch(ODD)))[0] == Outcome("sent", provider_id="rows-r1-000003.csv")
+
+
+async def test_without_its_library_sftp_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.files.sftp.asyncssh", None)
+    async with sftp() as connector:
+        with pytest.raises(Fatal, match=r"pip install sluice\[sftp\]"):
+            await connector.deliver(batch(ODD))
