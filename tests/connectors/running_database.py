@@ -18,6 +18,7 @@ create table crm.people (
 );
 create table by_email ("E-mail %s ""q"" " text primary key, first_name text, last_name text);
 create table no_key (id bigint, name text);
+create table mirrored (profile_id text primary key, name text check (name <> 'Name3'), city text);
 create table changes (row_id char(32) primary key, what text, id bigint, name text, note text, nothing text, vip text, tags text);
 create table typed (id integer primary key, at timestamptz, day date, amount numeric(10, 2), flag boolean, label text, doc jsonb);
 """
