@@ -15,6 +15,8 @@ import typer
 from activation import screens
 from activation.cli_check import check, doctor
 from activation.cli_ledger import app as ledger_commands
+from activation.cli_pull import pull
+from activation.cli_upload import upload
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.destinations import is_loopback
 from activation.engine.errors import SluiceError, UsageError
@@ -252,8 +254,8 @@ def _refuse_replay(session: Session, activation: Activation) -> None:
 
 
 app.add_typer(ledger_commands)
-app.command()(check)
-app.command()(doctor)
+for command in (pull, upload, check, doctor):
+    app.command()(command)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from pathlib import Path
 from connectors.base import Connector
 
 ROOM = Path(__file__).parent
-CHANNELS = ("email", "sms", "wechat", "crm", "ads", "web", "files", "chat")
+CHANNELS = ("email", "sms", "wechat", "crm", "ads", "web", "files", "data", "chat")
 
 
 @cache

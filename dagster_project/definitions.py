@@ -6,7 +6,7 @@ import dagster as dg
 
 from activation.engine.declarations import Declarations
 from activation.engine.project import Project
-from dagster_project import activations, landing, manifest, models, schedules, sensors
+from dagster_project import activations, landing, manifest, models, pulls, schedules, sensors
 
 
 @dg.definitions
@@ -16,6 +16,7 @@ def defs() -> dg.Definitions:
     nodes = manifest.load(project)
     return dg.Definitions.merge(
         landing.definitions(project, declarations),
+        pulls.definitions(project, declarations),
         models.definitions(project, declarations, nodes),
         activations.definitions(project, declarations, nodes),
         schedules.definitions(declarations),

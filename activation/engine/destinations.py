@@ -24,6 +24,7 @@ from activation.engine.specs import NAME, Limits
 from activation.engine.yaml_file import YamlFile, did_you_mean, sentences
 from connectors.base import Connector
 
+RESERVED = frozenset({"connector", "base_url", "limits", "pulls"})
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -40,6 +41,7 @@ class Destination:
     file: str
     line: int
     root: Path
+    pulls: tuple[str, ...] = ()  # what is pulled by itself, by name
 
     def __repr__(self) -> str:
         return f"Destination({self.name})"
@@ -62,14 +64,15 @@ class Destination:
         connector = connectors.find(kind)
         before = len(file.faults)
         limits = file.validate(Limits, entry.get("limits", {}), (name, "limits"))
+        pulls = _pulls(file, name, entry.get("pulls", []), connector)
         if "base_url" in entry and (wrong := _address_fault(entry["base_url"])):
             file.fault((name, "base_url"), wrong)
-        options = {key: value for key, value in entry.items() if key not in {"connector", "base_url", "limits"}}
+        options = {key: value for key, value in entry.items() if key not in RESERVED}
         known = connector.Options.model_fields
         plain = set()
         for key, value in options.items():
             if key not in known:
-                file.fault((name, key), f"`{key}` is not an option of {kind}.{did_you_mean(key, set(known) | {'base_url', 'limits'})}")
+                file.fault((name, key), f"`{key}` is not an option of {kind}.{did_you_mean(key, set(known) | (RESERVED - {'connector'}))}")
             elif _is_secret(known[key].annotation):
                 if not (isinstance(value, str) and (match := VARIABLE.fullmatch(value)) and match[2] is None):
                     file.fault((name, key), f"`{key}` is a secret. Write it as ${{{name.upper()}_{key.upper()}}} and set that variable.")
@@ -81,7 +84,8 @@ class Destination:
                 file.fault((name,), f"`{name}` needs `{key}`.")
         if len(file.faults) > before or file.broken:
             return None
-        return cls(name, kind, connector, options, entry.get("base_url"), limits, file.shown, file.line((name,)), file.path.parents[1])
+        place = (file.shown, file.line((name,)), file.path.parents[1])
+        return cls(name, kind, connector, options, entry.get("base_url"), limits, *place, pulls)
 
     def address(self, environment: Mapping[str, str] | None = None) -> str:
         """The base address with its variables resolved; the vendor's own when none was declared. Raises UsageError when it is none."""
@@ -173,6 +177,18 @@ def _address_fault(address: Any) -> str:
     if not VARIABLE.match(address) and not (parts.scheme and parts.hostname):
         return "`base_url` needs its scheme and host, such as https://api.vendor.example."
     return "" if port is None or port > 0 else "`base_url` is not an address."
+
+
+def _pulls(file: YamlFile, name: str, written: Any, connector: type[Connector]) -> tuple[str, ...]:
+    """The declared pulls, after noting in `file` what the connector has not."""
+    if not isinstance(written, list) or not all(isinstance(one, str) for one in written):
+        file.fault((name, "pulls"), f"`pulls` is a list of names, such as [{next(iter(connector.pulls), 'contacts')}].")
+        return ()
+    for index, one in enumerate(written):
+        if one not in connector.pulls:
+            near = did_you_mean(one, set(connector.pulls)) if connector.pulls else " It is no source."
+            file.fault((name, "pulls", index), f"there is nothing named `{one}` to pull here.{near}")
+    return tuple(dict.fromkeys(written))
 
 
 def _is_secret(annotation: Any) -> bool:

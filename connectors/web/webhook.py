@@ -1,6 +1,7 @@
 """A partner's HTTPS endpoint, signed both ways by Standard Webhooks (HMAC-SHA256 over id, timestamp and body).
 
-Rows go out as a JSON array, each with its `_operation`, or as an object {"object", "operation", "rows"}. The `webhook-id` is the same when
+Rows go out as a JSON array, each with its `_operation`, as an object {"object", "operation", "rows"}, or as the body's own template makes
+them. The `webhook-id` is the same when
 the same rows are sent again, and the receiver is asked, as the specification says, to take each id once.
 
 Any 2xx means that all rows were taken, unless the answer says otherwise row by row: {"results": [{"status": "sent" | "rejected" | "skipped",
@@ -36,15 +37,28 @@ from connectors.base import (
     secret,
 )
 from connectors.web._webhook_answer import outcomes
+from connectors.web._webhook_template import check, render
 
 TOLERANCE = timedelta(minutes=5)
 ANSWER = Answer("The endpoint", idempotent=True, fatal_statuses=frozenset({401, 403, 410}))
 
 
 class Rows(Strict):
-    """`body`: an `array` of rows, each with its `_operation`, or an `object` that says it once and has the rows under "rows"."""
+    """`body`: an `array` of rows, each with its `_operation`, or an `object` that says it once and has the rows under "rows".
+
+    `template` makes the body instead: sandboxed, strict Jinja2 over `rows`, `object` and `operation`, whose result is JSON. Put values
+    in with `| tojson`; then whatever is in them stays in them.
+    """
 
     body: Literal["array", "object"] = "array"
+    template: str | None = Field(default=None, min_length=1)
+
+    @field_validator("template")
+    @classmethod
+    def _can_be_read(cls, value: str | None) -> str | None:
+        if value is not None:
+            check(value)
+        return value
 
 
 class Webhook(Connector):
@@ -141,6 +155,9 @@ class Webhook(Connector):
 
 
 def _body(batch: Batch) -> bytes:
+    template = getattr(batch.settings, "template", None)
+    if template is not None:
+        return render(template, batch)
     if getattr(batch.settings, "body", "array") == "object":
         rows = b",".join(batch.payloads)
         return b'{"object":%b,"operation":%b,"rows":[%b]}' % (orjson.dumps(batch.object), orjson.dumps(batch.operation), rows)

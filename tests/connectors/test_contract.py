@@ -3,7 +3,8 @@
 A connector joins with `specimens/<connector>.py`, which says what its rows and callbacks look like:
 
     OPTIONS: dict                     as in destinations.yml; a secret that is left out takes the sandbox's value
-    ADDRESS = "http" | "smtp"         which of the sandbox's addresses is its base address
+    ADDRESS = "http" | "smtp"         which of the sandbox's addresses is its base address; or a function that starts a real server, once,
+                                      and gives its address (then EMULATOR is None)
     IMPATIENT: dict                   options under which it soon gives up waiting for an answer (may be left out: the HTTP client does)
     EMULATOR = "<vendor>" | None      whose faults to order; its own name if left out, None if no vendor is behind it (files)
 

@@ -37,7 +37,8 @@ class Trial:
         for key, info in self.connector.Options.model_fields.items():
             if isinstance(info.json_schema_extra, dict) and "sandbox" in info.json_schema_extra:
                 given.setdefault(key, info.json_schema_extra["sandbox"])
-        address = getattr(addresses, self.specimen.ADDRESS) if addresses else None
+        where = self.specimen.ADDRESS
+        address = None if addresses is None else where() if callable(where) else getattr(addresses, where)
         return self.connector(self.connector.Options.model_validate(given), http, address)
 
     def batch(self, kind: str, numbers: Sequence[int], **changes: Any) -> Batch:

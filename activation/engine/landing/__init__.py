@@ -150,6 +150,7 @@ def _land_source(
 ) -> SourceReport:
     report = SourceReport(name)
     declared = _declared(source)
+    spooled = source.model_copy(update={"format": "jsonl"})  # the spool holds lines of JSON, whatever files of this source are
     with transaction(connection):
         begin(connection)
         landed_at = _landed_at(connection, name, source, now)
@@ -171,7 +172,8 @@ def _land_source(
                 connection.execute("delete from raw.quarantine where _source = ? and _file = ?", [name, shown])
             report.files += 1
             read = bad = 0
-            for chunk in chunks(path, source, whole_lines_only=is_open):
+            read_as = spooled if project.spool in path.parents else source
+            for chunk in chunks(path, read_as, whole_lines_only=is_open):
                 report.quarantined += add_chunk(connection, name, source, shown, chunk, batch_id, landed_at)
                 seen |= chunk.fields
                 read += len(chunk.lines) + len(chunk.bad)

@@ -39,6 +39,15 @@ with statements as (
         null, null, full_name, null, null, city, null,
         checked_in_at
     from {{ ref('stg_offline__checkins') }}
+    union all
+    select
+        'lists',
+        {{ strongest_type(['user_id', 'email', 'phone', 'wechat_unionid', 'wechat_openid']) }},
+        coalesce(user_id, email, phone, wechat_unionid, wechat_openid),
+        null,
+        first_name, last_name, full_name, company, title, city, country,
+        _landed_at
+    from {{ ref('stg_lists__members') }}
 ),
 
 identifiers as (

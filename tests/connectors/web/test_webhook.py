@@ -16,7 +16,7 @@ SECRET = "whsec_c2FuZGJveC13ZWJob29rLXNlY3JldC1mb3ItbG9vcGJhY2s="
 
 
 def batch(count: int, **changes: Any) -> Batch:
-    rows = [Row(index, f"k{index}", orjson.dumps({"id": index, "name": "韩梅梅"})) for index in range(count)]
+    rows = [Row(index, f"k{index}", orjson.dumps({"id": index, "name": "韩梅梅 Han"})) for index in range(count)]
     return Batch(**{"object": "rows", "operation": "change", "rows": rows, "run_id": "r1", "number": 1, "settings": Rows(), **changes})
 
 
@@ -35,13 +35,13 @@ async def delivered(what: Batch, answer: httpx.Response) -> tuple[httpx.Request,
 async def test_the_reference_library_believes_what_we_sign() -> None:
     request, outcomes = await delivered(batch(2), httpx.Response(204))
     rows = Verifier(SECRET).verify(request.content, dict(request.headers))
-    assert rows == [{"_operation": "change", "id": 0, "name": "韩梅梅"}, {"_operation": "change", "id": 1, "name": "韩梅梅"}]
+    assert rows == [{"_operation": "change", "id": 0, "name": "韩梅梅 Han"}, {"_operation": "change", "id": 1, "name": "韩梅梅 Han"}]
     assert [outcome.status for outcome in outcomes] == ["sent", "sent"]
 
 
 async def test_an_object_says_its_operation_once() -> None:
     request, _ = await delivered(batch(1, settings=Rows(body="object")), httpx.Response(200))
-    assert orjson.loads(request.content) == {"object": "rows", "operation": "change", "rows": [{"id": 0, "name": "韩梅梅"}]}
+    assert orjson.loads(request.content) == {"object": "rows", "operation": "change", "rows": [{"id": 0, "name": "韩梅梅 Han"}]}
     assert Verifier(SECRET).verify(request.content, dict(request.headers))
 
 
@@ -62,7 +62,12 @@ async def test_a_repeat_is_taken_once(sandbox: Sandbox, http: httpx.AsyncClient)
 
 
 async def test_the_endpoint_may_speak_of_each_row() -> None:
-    results = [{"status": "sent"}, {"status": "rejected", "code": "NO", "reason": "韩梅梅 is not wanted"}, {"status": "skipped"}, {"x": 1}]
+    results = [
+        {"status": "sent"},
+        {"status": "rejected", "code": "NO", "reason": "韩梅梅 Han is not wanted"},
+        {"status": "skipped"},
+        {"x": 1},
+    ]
     _, outcomes = await delivered(batch(4), httpx.Response(207, json={"results": results}))
     assert [outcome.status for outcome in outcomes] == ["sent", "rejected", "skipped", "unknown"]
     assert outcomes[1].code == "NO"
@@ -103,3 +108,41 @@ def test_events_land_where_the_destination_says() -> None:
     connector = Webhook(Webhook.Options(secret=SECRET, lands_in="forms_submissions"))
     received = connector.receive(Callback("POST", "http://x/hooks/partner", {}, headers, body, now))
     assert (received.source, received.events) == ("forms_submissions", [{"submission_id": "s1"}])
+
+
+HOSTILE = '"}], "admin": true, "x": [{"\n\u2028</script>{{ 7 * 7 }}'
+
+
+async def test_a_template_makes_the_body_and_it_is_signed_as_it_is() -> None:
+    template = '{"kind": {{ object | tojson }}, "op": "{{ operation }}", "people": [{% for r in rows %}{"name": {{ r.name | tojson }}}{{ "," if not loop.last }}{% endfor %}]}'
+    rows = [Row(n, f"k{n}", orjson.dumps({"id": n, "name": name})) for n, name in enumerate(["韩梅梅 🎉", HOSTILE])]
+    request, outcomes = await delivered(batch(0, rows=rows, settings=Rows(template=template)), httpx.Response(200))
+    assert Verifier(SECRET).verify(request.content, dict(request.headers)) == {
+        "kind": "rows",
+        "op": "change",
+        "people": [{"name": "韩梅梅 🎉"}, {"name": HOSTILE}],
+    }
+    assert [outcome.status for outcome in outcomes] == ["sent", "sent"]
+
+
+@pytest.mark.parametrize(
+    ("template", "error", "said"),
+    [
+        ('{"x": {{ rows[0].nmae | tojson }}}', Refused, "nmae"),
+        ("{{ rows[0][rows[0].name] }}", Refused, "TEMPLATE_ERROR"),
+        ('{"x": "{{ rows[0].name }}", }', Refused, "not JSON"),
+        ("{{ rows[0].id / 0 }}", Refused, "ZeroDivisionError"),
+        ("{{ ''.__class__.__mro__ }}", Fatal, "may not touch"),
+        ("{{ rows.append(1) }}", Fatal, "may not touch"),
+        ("{{ cycler.__init__.__globals__ }}", Fatal, "may not touch"),
+    ],
+)
+async def test_what_a_template_cannot_make_does_not_leave(template: str, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said) as caught:
+        await delivered(batch(1, settings=Rows(template=template)), httpx.Response(200))
+    assert "韩梅梅" not in str(caught.value)
+
+
+def test_what_is_no_template_is_refused_when_it_is_declared() -> None:
+    with pytest.raises(ValueError, match=r"not a template \(line 2\)"):
+        Rows(template="[\n{% for %}]")
