@@ -16,8 +16,9 @@ Trouble with one row is a value (`Outcome`). Trouble with the whole request is a
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -151,6 +152,8 @@ class Object:
     on_removed: frozenset[str] = frozenset({"nothing"})
     idempotent: bool = False
     idempotency_seconds: float = 0.0
+    bulk_above: int = 0  # plans of more rows leave in batches of `bulk_size`, for vendors who take many in another way (0: they do not)
+    bulk_size: int = 0
     required: frozenset[str] = frozenset()  # payload fields without which a row is invalid
     settings: type[Strict] = NoSettings
 
@@ -177,6 +180,15 @@ class Received:
     media_type: str = "text/plain; charset=utf-8"
 
 
+@dataclass(frozen=True)
+class Pulled:
+    """One page of a pull: JSON objects to land in `raw.<source>`, and the cursor from which the next pull goes on."""
+
+    source: str
+    events: Sequence[Mapping[str, Any]]
+    cursor: str | None
+
+
 def secret(sandbox: str, **keywords: Any) -> Any:
     """Declare a secret option (type `SecretStr`). On a loopback address a missing one takes the sandbox's value."""
     return Field(json_schema_extra={"sandbox": sandbox}, **keywords)
@@ -189,6 +201,7 @@ class Connector:
     base_url: ClassVar[str] = ""
     objects: ClassVar[Mapping[str, Object]] = {}
     receives: ClassVar[str | None] = None  # the raw source that callbacks land in
+    pulls: ClassVar[Mapping[str, str]] = {}  # what can be pulled, and the raw source it lands in
 
     class Options(Strict):
         """How one destination of this connector is configured."""
@@ -222,6 +235,14 @@ class Connector:
     def receive(self, callback: Callback) -> Received:
         """Verify and parse what the vendor sent us. Raises `BadSignature`."""
         raise BadSignature("this destination sends no callbacks")
+
+    def pull(self, name: str, cursor: str | None) -> AsyncIterator[Pulled]:
+        """Read what is new since `cursor` (None: everything), page by page, oldest first. A page may hold what an earlier pull gave."""
+        raise Fatal("CANNOT_PULL", f"{type(self).__name__} has no `{name}` to pull.")
+
+    async def wait(self, seconds: float) -> None:
+        """Let time pass while the vendor works on a job it took: the one reason for which a connector waits."""
+        await asyncio.sleep(seconds)
 
 
 @dataclass
@@ -284,5 +305,5 @@ def retry_after(response: httpx.Response, now: datetime | None = None) -> float 
 
 __all__ = [
     "Answer", "BadSignature", "Batch", "Callback", "Connector", "ConnectorError", "Fatal", "NoSettings", "Object", "Operation",
-    "Outcome", "Received", "Refused", "Row", "SecretStr", "Status", "Strict", "Transient", "Unanswered", "impersonal", "retry_after", "secret",
+    "Outcome", "Pulled", "Received", "Refused", "Row", "SecretStr", "Status", "Strict", "Transient", "Unanswered", "impersonal", "retry_after", "secret",
 ]  # fmt: skip
