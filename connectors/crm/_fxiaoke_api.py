@@ -63,7 +63,7 @@ class Api:
     async def _renew(self) -> None:
         options = self._options
         asked = {
-            "appId": options.app_id,
+            "appId": options.app_id.get_secret_value(),
             "appSecret": options.app_secret.get_secret_value(),
             "permanentCode": options.permanent_code.get_secret_value(),
         }

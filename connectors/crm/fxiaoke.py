@@ -42,10 +42,10 @@ class Fxiaoke(Connector):
         """An app of the open platform. `user_id` is the employee in whose name it acts. `style` is how calls are signed: `oauth` by headers,
         `corp` as older apps do, by fields of the body."""
 
-        app_id: str = "FSAID_sandbox"
+        app_id: SecretStr = secret(sandbox="FSAID_sandbox")
         app_secret: SecretStr = secret(sandbox="sandbox-fxiaoke-app-secret")
         permanent_code: SecretStr = secret(sandbox="sandbox-fxiaoke-permanent-code")
-        user_id: str = "1000"
+        user_id: str
         style: Literal["oauth", "corp"] = "oauth"
 
     @cached_property

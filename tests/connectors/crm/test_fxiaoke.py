@@ -11,7 +11,12 @@ from connectors.crm._desk import Custom, Leads, Records
 from connectors.crm.fxiaoke import Fxiaoke
 from connectors.sandbox import Fault, Sandbox
 
-SECRETS = {"app_secret": "sandbox-fxiaoke-app-secret", "permanent_code": "sandbox-fxiaoke-permanent-code"}
+SECRETS = {
+    "app_id": "FSAID_sandbox",
+    "user_id": "1000",
+    "app_secret": "sandbox-fxiaoke-app-secret",
+    "permanent_code": "sandbox-fxiaoke-permanent-code",
+}
 BY = Records(key_field="sluice_id__c")
 
 
@@ -60,7 +65,7 @@ async def test_what_leaves_is_what_the_platform_wants() -> None:
             "none": None,
         }
         settings = Records(key_field="sluice_id__c", dates=["day", "at"])
-        await opened("https://open.fxiaoke.com", http, user_id="1000").deliver(batch({"p_1": fields}, settings=settings))
+        await opened("https://open.fxiaoke.com", http).deliver(batch({"p_1": fields}, settings=settings))
     token, query, create = seen
     assert orjson.loads(token.content) == {
         "appId": "FSAID_sandbox",

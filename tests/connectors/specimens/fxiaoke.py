@@ -2,9 +2,9 @@
 
 from typing import Any
 
-OPTIONS: dict[str, Any] = {}
+OPTIONS: dict[str, Any] = {"user_id": "1000"}
 ADDRESS = "http"
-WRONG = {"app_secret": "somebody-elses-secret"}
+WRONG = {**OPTIONS, "app_secret": "somebody-elses-secret"}
 SETTINGS = {
     "contacts": {"key_field": "sluice_id__c"},
     "leads": {"key_field": "sluice_id__c"},
