@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import duckdb
 from sqlglot import exp, select
 
-from activation.engine import audience
+from activation.engine import audience, exchange
 from activation.engine.declarations import Activation
 from activation.engine.errors import PlanRefused
 from activation.engine.models import Models
@@ -37,6 +37,7 @@ class Today:
     payload: exp.Expression
     fingerprint: exp.Expression
     addressed: exp.Expression = field(default_factory=exp.true)
+    invalid: exp.Expression = field(default_factory=exp.false)  # lacks what a record must have
 
     @property
     def hash_version(self) -> str:
@@ -89,6 +90,8 @@ def _sync_today(connection: duckdb.DuckDBPyConnection, models: Models, activatio
     missing = [f"`{column}` ({where}){did_you_mean(column, set(types))}" for where, column in wanted.items() if column not in types]
     if missing:
         raise PlanRefused(f"{activation.file}: model `{spec.model}` has no column {'; no column '.join(missing)}")
+    if spec.exchange:
+        return _exchanged_today(connection, models, activation, types)
     relation = models.relation(spec.model)
     table = relation.expression("source")
     if not _count(
@@ -105,9 +108,32 @@ def _sync_today(connection: duckdb.DuckDBPyConnection, models: Models, activatio
         key,
         text(exp.column("profile_id", table="source")) if "profile_id" in types else exp.cast(exp.null(), "varchar"),
         match_value,
-        payload(spec.fields, types, "source", quiet=_quiet(spec.nulls)),
+        payload(spec.fields, types, "source", quiet=spec.policies),
         fingerprint([(exp.Literal.string(",".join(spec.fields)), "VARCHAR"), *values]),
         audience.not_excluded(connection, models, activation, "source") if "profile_id" in types else exp.true(),
+    )
+
+
+def _exchanged_today(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation, types: Mapping[str, str]) -> Today:
+    """The rows of a sync that minds what the destination has."""
+    spec = activation.sync
+    kept = exchange.take(connection, models, activation, types)
+    fields = {name: exchange.field_column(name) for name in spec.fields}
+    key, match_value = (text(exp.column(column, table="source", quoted=True)) for column in (spec.key, spec.match_on))
+    values = [(mapped(column, kept, "source"), kept[column]) for column in (spec.key, spec.match_on, *fields.values())]
+    addressed: exp.Expression = exp.column(exchange.ADDRESSED, table="source")
+    if "profile_id" in types:
+        excluded = audience.not_excluded(connection, models, activation, "source")
+        addressed = exp.And(this=addressed, expression=exp.Paren(this=excluded))
+    return Today(
+        exp.table_("source_rows", db="temp", alias="source"),
+        key,
+        text(exp.column("profile_id", table="source")) if "profile_id" in types else exp.cast(exp.null(), "varchar"),
+        match_value,
+        payload(fields, kept, "source", quiet=spec.policies),
+        fingerprint([(exp.Literal.string(",".join(spec.fields)), "VARCHAR"), *values]),
+        addressed,
+        exp.column(exchange.MISSING, table="source"),
     )
 
 
@@ -122,10 +148,6 @@ def _send_today(connection: duckdb.DuckDBPyConnection, models: Models, activatio
 def _kept(connection: duckdb.DuckDBPyConnection, rows: exp.Select) -> exp.Table:
     connection.execute(f"create or replace temporary table source_rows as {rows.sql(DIALECT)}")
     return exp.table_("source_rows", db="temp", alias="source")
-
-
-def _quiet(nulls: Mapping[str, str]) -> dict[str, str]:
-    return {name: policy for name, policy in nulls.items() if policy != "send_null"}
 
 
 # -- which of them were not acknowledged ------------------------------------------------------------------------------------
@@ -172,7 +194,7 @@ def _unlike(connection: duckdb.DuckDBPyConnection, today: Today, ref: str) -> in
 
 def _read(connection: duckdb.DuckDBPyConnection, today: Today, ref: str) -> None:
     """`new_rows` and `old_rows`: what is unlike, whole."""
-    columns = ((today.key, "key"), (today.profile_id, "profile_id"), (today.match_value, "match_value"), (today.payload, "payload"), (today.fingerprint, "hash"))  # fmt: skip
+    columns = ((today.key, "key"), (today.profile_id, "profile_id"), (today.match_value, "match_value"), (today.payload, "payload"), (today.fingerprint, "hash"), (today.invalid, "lacks"))  # fmt: skip
     listed = ", ".join(f"{expression.sql(DIALECT)} as {name}" for expression, name in columns)
     connection.execute(
         f"create or replace temporary table new_rows as select {listed} from {today.table.sql(DIALECT)} "
@@ -201,12 +223,14 @@ def _hides_a_double(connection: duckdb.DuckDBPyConnection, ref: str) -> bool:
 def _compare(activation: Activation, hash_version: str, removable: exp.Expression) -> exp.Select:
     """New rows against old ones, by key."""
     is_send = activation.kind == "send"
-    nulls = {} if is_send else _quiet(activation.sync.nulls)
+    nulls = {} if is_send else activation.sync.policies
     version = exp.Literal.string(hash_version).sql(DIALECT)
     valid = select("*", "count(*) over (partition by key) as copies").from_("new_rows")
     code = (
         "case when valid.copies is not null and valid.key is null then 'NULL_KEY' when valid.copies > 1 then 'DUPLICATE_KEY' "
-        "when valid.copies is not null and valid.match_value is null and " + ("false" if is_send else "true") + " then 'NULL_MATCH' end"
+        "when valid.copies is not null and valid.match_value is null and "
+        + ("false" if is_send else "true")
+        + " then 'NULL_MATCH' when valid.lacks then 'MISSING_FIELD' end"
     )
     # Fingerprints of one version are compared; of others the content is.
     changed = (
@@ -246,6 +270,7 @@ def _compare(activation: Activation, hash_version: str, removable: exp.Expressio
             f"{code} as invalid_code",
             "case when valid.copies is null and state.state = 'merged' then 'MERGED' end as cause",
             "state.state_row",
+            dialect=DIALECT,  # a JSON pointer is another thing elsewhere
         )
         .with_("valid", as_=valid)
         .with_("state", as_=select("*").from_("old_rows"))
