@@ -40,6 +40,8 @@ def templates(folder: Path, content: Content) -> Iterator[Template]:
             yield Template("wechat", ("wechat", "data", name), text)
         if content.wechat.url:
             yield Template("wechat", ("wechat", "url"), content.wechat.url)
+    if content.chat:
+        yield Template("chat", ("chat", "text"), content.chat.text)
 
 
 def faults(folder: Path, content: Content) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -35,6 +36,7 @@ async def tasks(api: Api, rows: Sequence[Row], settings: Tasks) -> dict[int, Out
     written = [row for row in rows if row.index not in found]
     for row in written:
         properties = {name: text(value) for name, value in row.fields.items() if name != settings.contact_field}
+        properties["hs_timestamp"] = _milliseconds(properties.get("hs_timestamp", ""))
         address = {"id": row.match, "idProperty": settings.id_property}
         inputs.append({**address, "properties": properties, "objectWriteTraceId": str(row.index)})
     if not inputs:
@@ -50,6 +52,15 @@ async def tasks(api: Api, rows: Sequence[Row], settings: Tasks) -> dict[int, Out
             if task not in done:
                 found[index] = Outcome("rejected", "NOT_TIED", NOT_TIED, task)
     return found
+
+
+def _milliseconds(moment: str) -> str:
+    """When a task is due, as HubSpot takes it: milliseconds since 1970. What has no zone is UTC."""
+    try:
+        due = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    return str(int((due if due.tzinfo else due.replace(tzinfo=UTC)).timestamp() * 1000))
 
 
 async def _contacts(api: Api, people: Sequence[Row], contact_by: str) -> dict[int, str]:
