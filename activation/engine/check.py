@@ -115,6 +115,8 @@ class _Look:
         for pair in [*exchange.match, *([exchange.updated_at] if exchange.updated_at else [])]:
             self._column(("exchange",), model, pair.ours, "which `exchange` compares")
             self._column(("exchange",), exchange.theirs, pair.theirs, "which `exchange` compares")
+        if exchange.id:
+            self._column(("exchange", "id"), exchange.theirs, exchange.id, "by which a record is addressed")
         if exchange.may_create:
             self._column(("exchange", "may_create"), model, exchange.may_create, "by which it is known who makes a record")
         for name, rule in exchange.fields.items():

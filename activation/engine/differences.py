@@ -38,6 +38,7 @@ class Today:
     fingerprint: exp.Expression
     addressed: exp.Expression = field(default_factory=exp.true)
     invalid: exp.Expression = field(default_factory=exp.false)  # lacks what a record must have
+    record: exp.Expression = field(default_factory=exp.null)  # its id over there, where it was found without us
 
     @property
     def hash_version(self) -> str:
@@ -134,6 +135,7 @@ def _exchanged_today(connection: duckdb.DuckDBPyConnection, models: Models, acti
         fingerprint([(exp.Literal.string(",".join(spec.fields)), "VARCHAR"), *values]),
         addressed,
         exp.column(exchange.MISSING, table="source"),
+        exp.column(exchange.RECORD, table="source"),
     )
 
 
@@ -194,7 +196,7 @@ def _unlike(connection: duckdb.DuckDBPyConnection, today: Today, ref: str) -> in
 
 def _read(connection: duckdb.DuckDBPyConnection, today: Today, ref: str) -> None:
     """`new_rows` and `old_rows`: what is unlike, whole."""
-    columns = ((today.key, "key"), (today.profile_id, "profile_id"), (today.match_value, "match_value"), (today.payload, "payload"), (today.fingerprint, "hash"), (today.invalid, "lacks"))  # fmt: skip
+    columns = ((today.key, "key"), (today.profile_id, "profile_id"), (today.match_value, "match_value"), (today.payload, "payload"), (today.fingerprint, "hash"), (today.invalid, "lacks"), (exp.cast(today.record, "varchar"), "record"))  # fmt: skip
     listed = ", ".join(f"{expression.sql(DIALECT)} as {name}" for expression, name in columns)
     connection.execute(
         f"create or replace temporary table new_rows as select {listed} from {today.table.sql(DIALECT)} "
@@ -261,7 +263,7 @@ def _compare(activation: Activation, hash_version: str, removable: exp.Expressio
             "coalesce(valid.profile_id, state.profile_id) as profile_id",
             "coalesce(valid.match_value, state.match_value) as match_value",
             f"{message} as message_id",
-            "state.provider_id",
+            "coalesce(state.provider_id, valid.record) as provider_id",
             f"coalesce({leaves}, cast(state.payload as varchar)) as payload",
             f"{acknowledges} as acknowledges",
             "valid.hash",

@@ -19,6 +19,7 @@ from activation.engine.yaml_file import did_you_mean
 
 MISSING = "missing_fields"  # columns of the rows that come out, beside the model's own
 ADDRESSED = "may_leave"
+RECORD = "record_id"
 
 
 def field_column(name: str) -> str:
@@ -40,6 +41,7 @@ def take(connection: duckdb.DuckDBPyConnection, models: Models, activation: Acti
         *(f"{value} as {_name(field_column(name))}" for name, value in values.items()),
         f"{_missing(exchange, spec.fields)} as {MISSING}",
         f"{_addressed(exchange)} as {ADDRESSED}",
+        f"{_theirs(exchange, exchange.id)}::varchar as {RECORD}" if exchange.id else f"cast(null as varchar) as {RECORD}",
     ]
     connection.execute(
         f"""
@@ -151,6 +153,7 @@ def _addressed(exchange: Exchange) -> str:
 def _check(activation: Activation, exchange: Exchange, types: Mapping[str, str], theirs: Mapping[str, str]) -> None:
     ours_wanted = [pair.ours for pair in exchange.match] + ([exchange.may_create] if exchange.may_create else [])
     theirs_wanted = [pair.theirs for pair in exchange.match] + [rule.theirs for rule in exchange.fields.values() if rule.theirs]
+    theirs_wanted += [exchange.id] if exchange.id else []
     if exchange.updated_at:
         ours_wanted.append(exchange.updated_at.ours)
         theirs_wanted.append(exchange.updated_at.theirs)

@@ -206,13 +206,15 @@ class Rule(Spec):
 class Exchange(Spec):
     """What a sync minds of what the destination has already, as the model `theirs` shows it.
 
-    A row's record is looked for by the pairs of `match`, in order. `updated_at` are the moments that `newest` compares. `may_create` is a
+    A row's record is looked for by the pairs of `match`, in order; `id` is the column of its id over there, by which a connector that can writes
+    to it, though the record does not have the sync's match value yet. `updated_at` are the moments that `newest` compares. `may_create` is a
     column of the sync's model: only rows where it is true make a record; others change one that is there. A record is not made without the
     `required` fields: such rows are invalid.
     """
 
     theirs: Name
     match: list[Pair] = Field(min_length=1)
+    id: Text | None = None
     updated_at: Pair | None = None
     may_create: Text | None = None
     required: list[Text] = []

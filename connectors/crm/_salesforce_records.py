@@ -12,6 +12,7 @@ from connectors.crm._salesforce_session import ANSWER, Session
 COLLECTION = 200
 QUERY_BYTES = 8000  # of values in one query: an address may be 16 kB long
 AGAIN = {"UNABLE_TO_LOCK_ROW", "QUERY_TIMEOUT"}  # somebody else was writing at that moment
+GONE = {"ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY"}
 ALREADY = {"DUPLICATE_VALUE", "ALREADY_IN_PROCESS"}
 Records = Sequence[tuple[Row, Mapping[str, Any]]]
 
@@ -53,7 +54,7 @@ async def delete(session: Session, ids: Mapping[int, str], rows: Sequence[Row]) 
         response = await session.call("DELETE", "composite/sobjects", params={"ids": listed, "allOrNone": "false"})
         for row, result in zip(part, _results(response, len(part)), strict=True):
             outcome = read(result, row)
-            found[row.index] = Outcome("sent") if outcome.code in {"ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY"} else outcome
+            found[row.index] = Outcome("sent") if outcome.code in GONE else outcome
     return found
 
 

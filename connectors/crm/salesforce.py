@@ -15,7 +15,7 @@ from pydantic import Field
 from connectors.base import Batch, Connector, Fatal, Object, Outcome, Pulled, Row, SecretStr, Strict, secret
 from connectors.crm import _salesforce_pull
 from connectors.crm._salesforce_bulk import Jobs
-from connectors.crm._salesforce_records import ALREADY, COLLECTION, delete, find, record, write
+from connectors.crm._salesforce_records import ALREADY, COLLECTION, GONE, delete, find, record, write
 from connectors.crm._salesforce_session import ANSWER, Session
 
 FIELD = r"^[A-Za-z][A-Za-z0-9_]*$"
@@ -142,8 +142,14 @@ class Salesforce(Connector):
             if batch.match_policy == "create_only":
                 found = dict.fromkeys(there, ALREADY_EXISTS) | found
             if getattr(settings, "contact_by", None):
-                found |= await self._known(settings.contact_by, [row for row in rows if row.index not in {*there, *found}])
+                found |= await self._known(settings.contact_by, [r for r in rows if r.index not in {*there, *found} and not r.provider_id])
         left = [row for row in rows if row.index not in found]
+        if batch.operation == "add" and batch.match_policy == "upsert":
+            # Found over there by something else than the match value, which is written to it now.
+            there = {row.index: row.provider_id for row in left if row.provider_id}
+            by_id = [(row, record(kind, row.fields, id=row.provider_id, **{key: row.match})) for row in left if row.index in there]
+            found |= {index: one for index, one in (await self._write("PATCH", "", by_id)).items() if one.code not in GONE}
+            left = [row for row in left if row.index not in found]
         if len(left) > COLLECTION:
             return found | await self._jobs.upsert(kind, key, left)
         return found | await self._write("PATCH", f"/{kind}/{key}", [(row, record(kind, row.fields, **{key: row.match})) for row in left])

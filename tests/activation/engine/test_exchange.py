@@ -165,6 +165,12 @@ def test_records_are_looked_for_in_the_order_of_match_and_the_one_changed_last_s
     assert leaves(crm)["p_1"]["city"] == "Wuhan"
 
 
+def test_a_record_that_was_found_is_addressed_by_its_id(crm: SmallProject) -> None:
+    hold(crm, ("003A", "u0@mail.example", "", "", None))
+    ref = sync(crm, id="contact_id")
+    assert {row["key"]: row["provider_id"] for row in plan_rows(crm.plan(ref))} == {"p_0": "003A", "p_1": None}
+
+
 def test_only_who_may_makes_a_record_and_what_was_made_is_kept_up_to_date(crm: SmallProject) -> None:
     ref = sync(crm, may_create="qualified")
     ours(crm, "p_1", qualified=False)

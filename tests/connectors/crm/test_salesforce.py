@@ -232,6 +232,19 @@ async def test_update_only_makes_nobody_and_create_only_changes_nobody(sandbox: 
     assert [one["LastName"] for one in there(sandbox, "Contact")] == ["赵", "赵"]
 
 
+async def test_a_record_that_was_found_by_something_else_gets_the_match_value(sandbox: Sandbox, http: httpx.AsyncClient) -> None:
+    by_email = batch(rows(**{"a@x.example": {"LastName": "李"}}), settings=Records(external_id_field="Email"))
+    [made] = await deliver(sandbox, http, by_email)
+    found = [
+        Row(0, "k0", b'{"LastName":"\xe7\x8e\x8b"}', "p_0", None, made.provider_id),
+        Row(1, "k1", b'{"LastName":"x"}', "p_1", None, "003GONE"),
+    ]
+    outcomes = await deliver(sandbox, http, batch(found))
+    assert said(outcomes) == [("sent", ""), ("sent", "CREATED")]
+    assert outcomes[0].provider_id == made.provider_id
+    assert [(one["LastName"], one[BY]) for one in there(sandbox, "Contact")] == [("王", "p_0"), ("x", "p_1")]
+
+
 async def test_of_several_records_with_one_match_value_none_is_changed(sandbox: Sandbox, http: httpx.AsyncClient) -> None:
     await deliver(sandbox, http, batch(rows({"LastName": "李", "Email": "a@x.example"}, {"LastName": "王", "Email": "a@x.example"})))
     what = batch(rows(**{"a@x.example": {"LastName": "张"}}), settings=Records(external_id_field="Email"), match_policy="update_only")
