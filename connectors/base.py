@@ -16,6 +16,7 @@ Trouble with one row is a value (`Outcome`). Trouble with the whole request is a
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -158,6 +159,8 @@ class Object:
     on_removed: frozenset[str] = frozenset({"nothing"})
     idempotent: bool = False
     idempotency_seconds: float = 0.0
+    bulk_above: int = 0  # plans of more rows leave in batches of `bulk_size`, for vendors who take many in another way (0: they do not)
+    bulk_size: int = 0
     required: frozenset[str] = frozenset()  # payload fields without which a row is invalid
     settings: type[Strict] = NoSettings
 
@@ -241,11 +244,15 @@ class Connector:
         raise BadSignature("this destination sends no callbacks")
 
     def pull(self, name: str, cursor: str | None) -> AsyncIterator[Pulled]:
-        """Pages of what the vendor holds under that name in `pulls`, from `cursor` on; None begins at the beginning.
+        """Pages of what the vendor holds under that name in `pulls`, from `cursor` on (None: from the beginning), oldest first.
 
         A page's cursor is kept once the page has landed, so a pull that was cut off repeats one page at most.
         """
         raise Fatal("CANNOT_PULL", f"{type(self).__name__} has nothing named {name} to pull.")
+
+    async def wait(self, seconds: float) -> None:
+        """Let time pass while the vendor works on a job it took: the one reason for which a connector waits."""
+        await asyncio.sleep(seconds)
 
 
 @dataclass

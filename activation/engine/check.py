@@ -20,6 +20,7 @@ from activation.engine.declarations import Activation, Declarations
 from activation.engine.errors import UsageError
 from activation.engine.gate import ASKED
 from activation.engine.project import Project
+from activation.engine.specs import Exchange
 from activation.engine.yaml_file import Place, did_you_mean
 
 CONTACTS = audience.CONTACTS
@@ -100,6 +101,8 @@ class _Look:
         self._column(("match_on",), spec.model, spec.match_on, "`match_on`")
         for name, column in spec.fields.items():
             self._column(("fields", name), spec.model, column, f"the field `{name}`")
+        if spec.exchange:
+            self._exchange(spec.model, spec.exchange)
         if spec.about == "people":
             self._column(("model",), spec.model, "profile_id", "by which the gate knows whom a row is about")
         if spec.scope and self.activation.parent:
@@ -107,6 +110,18 @@ class _Look:
             self._column(("scope",), parent.model, parent.key, "by which a parent is known")
         self._segments(self.activation.excluded, ())
         self._new(spec.model, {spec.key, spec.match_on, "profile_id", *spec.fields.values()})
+
+    def _exchange(self, model: str, exchange: Exchange) -> None:
+        for pair in [*exchange.match, *([exchange.updated_at] if exchange.updated_at else [])]:
+            self._column(("exchange",), model, pair.ours, "which `exchange` compares")
+            self._column(("exchange",), exchange.theirs, pair.theirs, "which `exchange` compares")
+        if exchange.id:
+            self._column(("exchange", "id"), exchange.theirs, exchange.id, "by which a record is addressed")
+        if exchange.may_create:
+            self._column(("exchange", "may_create"), model, exchange.may_create, "by which it is known who makes a record")
+        for name, rule in exchange.fields.items():
+            if rule.theirs:
+                self._column(("exchange", "fields", name), exchange.theirs, rule.theirs, f"their value of the field `{name}`")
 
     def _send(self) -> None:
         spec = self.activation.send

@@ -7,6 +7,7 @@ REMEDIES = {
     "NULL_KEY": "Fill the key in the model, or filter such rows out.",
     "DUPLICATE_KEY": "Make the key unique in the model; none of its rows leaves until it is.",
     "NULL_MATCH": "Fill the column of `match_on`, or filter such rows out.",
+    "MISSING_FIELD": "Fill the fields that the sync's `exchange` requires, or let the row wait until they are there.",
     "TEMPLATE_ERROR": "Mend the content, or give a default for what is not always there.",
     # not planned: only the funnel of a preview counts these
     "EXCLUDED": "Nothing: the audience's `exclude` says so.",

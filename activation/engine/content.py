@@ -58,9 +58,8 @@ class Renderer:
             **{k: v for k, v in self.content.defaults.items() if k not in values},
             **{k: v for k, v in values.items() if v is not None},
         }
-        make: Callable[[str, str, dict[str, Any]], dict[str, Any]] = {"email": self._email, "sms": self._sms, "wechat": self._wechat}[
-            self.channel
-        ]
+        makers = {"email": self._email, "sms": self._sms, "wechat": self._wechat, "chat": self._chat}
+        make: Callable[[str, str, dict[str, Any]], dict[str, Any]] = makers[self.channel]
         try:
             return orjson.dumps(make(message_id, contact, values))
         except TemplateError as error:
@@ -117,6 +116,11 @@ class Renderer:
         if variant.url:
             payload["url"] = self.links.click(message_id, self._campaign(self._put(variant.url, values)))
         return payload
+
+    def _chat(self, message_id: str, contact: str, values: dict[str, Any]) -> dict[str, Any]:
+        variant = self.content.chat
+        assert variant is not None
+        return {"text": self._put(variant.text, values)}
 
     @cached_property
     def _source(self) -> str:

@@ -45,6 +45,12 @@ class WechatContent(Spec):
         return self
 
 
+class ChatContent(Spec):
+    """A line in a room of colleagues, by its robot: about the person of the audience, not to them."""
+
+    text: str
+
+
 class Content(Spec):
     """`content/<name>.yml`: one message in its channel variants. Values are sandboxed Jinja2 over the send's fields."""
 
@@ -54,9 +60,10 @@ class Content(Spec):
     email: EmailContent | None = None
     sms: SmsContent | None = None
     wechat: WechatContent | None = None
+    chat: ChatContent | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Content:
-        if not (self.email or self.sms or self.wechat):
-            raise ValueError("says nothing yet: write it for `email`, `sms` or `wechat`")
+        if not (self.email or self.sms or self.wechat or self.chat):
+            raise ValueError("says nothing yet: write it for `email`, `sms`, `wechat` or `chat`")
         return self

@@ -171,6 +171,8 @@ class Declarations:
         said = file.said(Sync)
         self._read_files[f"{folder}/{path.stem}"] = file
         self._check_model(file, said.get("model"), ("model",), "sync_")
+        if isinstance(exchange := said.get("exchange"), dict) and isinstance(exchange.get("theirs"), str):
+            self._check_model(file, exchange["theirs"], ("exchange", "theirs"), "")
         self._check_purpose(file, said.get("purpose"))
         destination = self._destination(file, folder, ()) if path.parents[1].name == "syncs" else None
         if destination:

@@ -99,7 +99,7 @@ class _Books:
 
 
 class Delivery:
-    """One run's delivery. `execute` returns how it ended: `complete`, `incomplete` (the destination), or `stopped` (a person or a fault)."""
+    """One run's delivery, of `total` rows. `execute` returns how it ended: `complete`, `incomplete` (the destination), or `stopped` (a person or a fault)."""
 
     def __init__(
         self,
@@ -110,6 +110,7 @@ class Delivery:
         renderer: Renderer | None = None,
         stop: Stop | None = None,
         progress: Progress | None = None,
+        total: int = 0,
     ) -> None:
         self.activation, self.renderer, self.stop, self.progress = activation, renderer, stop or Stop(), progress
         self.ledger = ledger
@@ -118,7 +119,8 @@ class Delivery:
         target = activation.object
         self.concurrency = limits.concurrency or target.concurrency
         self.per_second = limits.per_second or target.per_second
-        self.batch_size = limits.batch_size or target.batch_size
+        in_bulk = 0 < target.bulk_above < total
+        self.batch_size = limits.batch_size or (target.bulk_size if in_bulk else target.batch_size)
         self.timeout = TIMEOUT_SECONDS
         self._unanswered = 0
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import duckdb
 from sqlglot import exp, select
 
-from activation.engine import audience
+from activation.engine import audience, exchange
 from activation.engine.declarations import Activation
 from activation.engine.errors import PlanRefused
 from activation.engine.models import Models
@@ -37,6 +37,8 @@ class Today:
     payload: exp.Expression
     fingerprint: exp.Expression
     addressed: exp.Expression = field(default_factory=exp.true)
+    invalid: exp.Expression = field(default_factory=exp.false)  # lacks what a record must have
+    record: exp.Expression = field(default_factory=exp.null)  # its id over there, where it was found without us
 
     @property
     def hash_version(self) -> str:
@@ -88,6 +90,8 @@ def _sync_today(connection: duckdb.DuckDBPyConnection, models: Models, activatio
     missing = [f"`{column}` ({where}){did_you_mean(column, set(types))}" for where, column in wanted.items() if column not in types]
     if missing:
         raise PlanRefused(f"{activation.file}: model `{spec.model}` has no column {'; no column '.join(missing)}")
+    if spec.exchange:
+        return _exchanged_today(connection, models, activation, types)
     relation = models.relation(spec.model)
     table = relation.expression("source")
     if not _count(
@@ -104,9 +108,33 @@ def _sync_today(connection: duckdb.DuckDBPyConnection, models: Models, activatio
         key,
         text(exp.column("profile_id", table="source")) if "profile_id" in types else exp.cast(exp.null(), "varchar"),
         match_value,
-        payload(spec.fields, types, "source", quiet=_quiet(spec.nulls)),
+        payload(spec.fields, types, "source", quiet=spec.policies),
         fingerprint([(exp.Literal.string(",".join(spec.fields)), "VARCHAR"), *values]),
         audience.not_excluded(connection, models, activation, "source") if "profile_id" in types else exp.true(),
+    )
+
+
+def _exchanged_today(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation, types: Mapping[str, str]) -> Today:
+    """The rows of a sync that minds what the destination has."""
+    spec = activation.sync
+    kept = exchange.take(connection, models, activation, types)
+    fields = {name: exchange.field_column(name) for name in spec.fields}
+    key, match_value = (text(exp.column(column, table="source", quoted=True)) for column in (spec.key, spec.match_on))
+    values = [(mapped(column, kept, "source"), kept[column]) for column in (spec.key, spec.match_on, *fields.values())]
+    addressed: exp.Expression = exp.column(exchange.ADDRESSED, table="source")
+    if "profile_id" in types:
+        excluded = audience.not_excluded(connection, models, activation, "source")
+        addressed = exp.And(this=addressed, expression=exp.Paren(this=excluded))
+    return Today(
+        exp.table_("source_rows", db="temp", alias="source"),
+        key,
+        text(exp.column("profile_id", table="source")) if "profile_id" in types else exp.cast(exp.null(), "varchar"),
+        match_value,
+        payload(fields, kept, "source", quiet=spec.policies),
+        fingerprint([(exp.Literal.string(",".join(spec.fields)), "VARCHAR"), *values]),
+        addressed,
+        exp.column(exchange.MISSING, table="source"),
+        exp.column(exchange.RECORD, table="source"),
     )
 
 
@@ -121,10 +149,6 @@ def _send_today(connection: duckdb.DuckDBPyConnection, models: Models, activatio
 def _kept(connection: duckdb.DuckDBPyConnection, rows: exp.Select) -> exp.Table:
     connection.execute(f"create or replace temporary table source_rows as {rows.sql(DIALECT)}")
     return exp.table_("source_rows", db="temp", alias="source")
-
-
-def _quiet(nulls: Mapping[str, str]) -> dict[str, str]:
-    return {name: policy for name, policy in nulls.items() if policy != "send_null"}
 
 
 # -- which of them were not acknowledged ------------------------------------------------------------------------------------
@@ -176,6 +200,7 @@ def _everything(connection: duckdb.DuckDBPyConnection, today: Today, ref: str) -
 def _columns(today: Today, fingerprint: str = "") -> str:
     """What is needed of a row of today, as columns. `fingerprint`: where it was made already."""
     columns = {"key": today.key, "profile_id": today.profile_id, "match_value": today.match_value, "payload": today.payload}
+    columns |= {"lacks": today.invalid, "record": exp.cast(today.record, "varchar")}
     made = fingerprint or today.fingerprint.sql(DIALECT)
     return ", ".join([*(f"{expression.sql(DIALECT)} as {name}" for name, expression in columns.items()), f"{made} as hash"])
 
@@ -207,12 +232,14 @@ def _hides_a_double(connection: duckdb.DuckDBPyConnection, ref: str) -> bool:
 def _compare(activation: Activation, hash_version: str, removable: exp.Expression) -> exp.Select:
     """New rows against old ones, by key."""
     is_send = activation.kind == "send"
-    nulls = {} if is_send else _quiet(activation.sync.nulls)
+    nulls = {} if is_send else activation.sync.policies
     version = exp.Literal.string(hash_version).sql(DIALECT)
     valid = select("*", "count(*) over (partition by key) as copies").from_("new_rows")
     code = (
         "case when valid.copies is not null and valid.key is null then 'NULL_KEY' when valid.copies > 1 then 'DUPLICATE_KEY' "
-        "when valid.copies is not null and valid.match_value is null and " + ("false" if is_send else "true") + " then 'NULL_MATCH' end"
+        "when valid.copies is not null and valid.match_value is null and "
+        + ("false" if is_send else "true")
+        + " then 'NULL_MATCH' when valid.lacks then 'MISSING_FIELD' end"
     )
     # Fingerprints of one version are compared; of others the content is.
     changed = (
@@ -243,7 +270,7 @@ def _compare(activation: Activation, hash_version: str, removable: exp.Expressio
             "coalesce(valid.profile_id, state.profile_id) as profile_id",
             "coalesce(valid.match_value, state.match_value) as match_value",
             f"{message} as message_id",
-            "state.provider_id",
+            "coalesce(state.provider_id, valid.record) as provider_id",
             f"coalesce({leaves}, cast(state.payload as varchar)) as payload",
             f"{acknowledges} as acknowledges",
             "valid.hash",
@@ -252,6 +279,7 @@ def _compare(activation: Activation, hash_version: str, removable: exp.Expressio
             f"{code} as invalid_code",
             "case when valid.copies is null and state.state = 'merged' then 'MERGED' end as cause",
             "state.state_row",
+            dialect=DIALECT,  # a JSON pointer is another thing elsewhere
         )
         .with_("valid", as_=valid)
         .with_("state", as_=select("*").from_("old_rows"))

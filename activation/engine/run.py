@@ -180,6 +180,7 @@ class Runner:
                 self._renderer(activation),
                 stop,
                 self.progress(activation.ref, total) if self.progress else None,
+                total,
             )
             with _stops_on_signals(self.stop), asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
                 result = loop.run(delivery.execute(outgoing.lots(plan.file, verdicts, delivery.batch_size)))

@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 
@@ -156,6 +156,77 @@ class Scope(Spec):
     of: Text | None = None
 
 
+class Pair(Spec):
+    """A column of the sync's model, and one of the model that shows what the destination has."""
+
+    ours: Text
+    theirs: Text
+
+
+class Rule(Spec):
+    """Of one field: whether a value of ours leaves where the destination may have its own, in the column `theirs` of the exchange's model.
+
+    `direction`: `out` (the default), `in` (it is theirs; nothing leaves), or `both`, with a `winner`: who has a value at all (`ours`, `theirs`),
+    who changed the record last (`newest`), or whose value is longer (`most_complete`). `never_blank`: no value is no reason to empty theirs.
+    `create_only`: sent when the record is made, and not again. `append_only`: values are added to a list, none is taken away.
+    `never_lifted`: only true leaves, as for an objection. `never_back`: stages, lowest first; one is never set back.
+    """
+
+    direction: Literal["out", "in", "both"] = "out"
+    winner: Literal["ours", "theirs", "newest", "most_complete"] = "ours"
+    theirs: Text | None = None
+    never_blank: bool = False
+    create_only: bool = False
+    append_only: bool = False
+    never_lifted: bool = False
+    never_back: list[Text] = []
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Rule:
+        if self.winner != "ours" and self.direction != "both":
+            raise ValueError(f"a winner other than ours needs `direction: both`, not {self.direction}")
+        special = [name for name in ("create_only", "append_only", "never_lifted", "never_back") if getattr(self, name)]
+        special += ["winner"] if self.winner != "ours" else []
+        special += ["direction"] if self.direction == "in" else []
+        if len(special) > 1:
+            raise ValueError(f"has {' and '.join(f'`{name}`' for name in special)}, of which one is enough")
+        if self.theirs is None and set(special) & {"append_only", "never_back", "winner"}:
+            raise ValueError(f"`{special[0]}` compares with their value: name its column in `theirs`")
+        return self
+
+    @property
+    def policy(self) -> NullPolicy | None:
+        """What that means for a field without a value."""
+        if self.create_only:
+            return "set_if_empty"
+        lets = (self.never_blank, self.append_only, self.never_lifted, self.never_back, self.winner != "ours", self.direction == "in")
+        return "skip_null" if any(lets) else None
+
+
+class Exchange(Spec):
+    """What a sync minds of what the destination has already, as the model `theirs` shows it.
+
+    A row's record is looked for by the pairs of `match`, in order; `id` is the column of its id over there, by which a connector that can writes
+    to it, though the record does not have the sync's match value yet. `updated_at` are the moments that `newest` compares. `may_create` is a
+    column of the sync's model: only rows where it is true make a record; others change one that is there. A record is not made without the
+    `required` fields: such rows are invalid.
+    """
+
+    theirs: Name
+    match: list[Pair] = Field(min_length=1)
+    id: Text | None = None
+    updated_at: Pair | None = None
+    may_create: Text | None = None
+    required: list[Text] = []
+    fields: dict[str, Rule] = {}
+
+    @model_validator(mode="after")
+    def _knows_when(self) -> Exchange:
+        if self.updated_at is None and any(rule.winner == "newest" for rule in self.fields.values()):
+            raise ValueError("`newest` needs `updated_at`: say which columns hold the moments")
+        return self
+
+
 class Sync(Spec):
     """`syncs/<destination>/<name>.yml`: keeps a destination equal to a model.
 
@@ -178,6 +249,7 @@ class Sync(Spec):
     purpose: Text
     fields: dict[str, Text] = Field(min_length=1)
     nulls: dict[str, NullPolicy] = {}
+    exchange: Exchange | None = None
     about: Literal["people", "accounts"] = "people"
     scope: Scope | None = None
     settings: dict[str, Any] = {}
@@ -190,6 +262,16 @@ class Sync(Spec):
     def _are_of_fields(cls, value: dict[str, str], info: Any) -> dict[str, str]:
         for name in sorted(set(value) - set(info.data.get("fields", value))):
             raise ValueError(f"`{name}` is not one of the fields")
+        return value
+
+    @field_validator("exchange")
+    @classmethod
+    def _is_about_fields(cls, value: Exchange | None, info: Any) -> Exchange | None:
+        fields = info.data.get("fields", {})
+        for name in sorted({*value.fields, *value.required} - set(fields)) if value and fields else ():
+            raise ValueError(f"`{name}` is not one of the fields")
+        for name in sorted(set(value.fields) & set(info.data.get("nulls", {}))) if value else ():
+            raise ValueError(f"`{name}` has a rule in `nulls` too: say it in one place")
         return value
 
     @field_validator("on_removed")
@@ -211,6 +293,13 @@ class Sync(Spec):
         if info.data.get("mode") == "mirror" and value not in {None, "nothing", removed}:
             raise ValueError(f"with mode mirror it is what on_removed says ({removed}), or nothing")
         return value
+
+    @property
+    def policies(self) -> dict[str, NullPolicy]:
+        """Of each field what to do when it has no value, where that is not to send it."""
+        rules = self.exchange.fields if self.exchange else {}
+        found = {**self.nulls, **{name: policy for name, rule in rules.items() if (policy := rule.policy)}}
+        return {name: policy for name, policy in found.items() if policy != "send_null"}
 
     @property
     def merged(self) -> str:

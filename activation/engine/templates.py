@@ -42,6 +42,8 @@ def templates(folder: Path, content: Content) -> Iterator[Template]:
         for name, said in (("url", content.wechat.url), ("page", content.wechat.page), ("text", content.wechat.text)):
             if said:
                 yield Template("wechat", ("wechat", name), said)
+    if content.chat:
+        yield Template("chat", ("chat", "text"), content.chat.text)
 
 
 def faults(folder: Path, content: Content) -> Iterator[tuple[tuple[str, ...], str]]:

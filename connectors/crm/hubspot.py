@@ -1,4 +1,4 @@
-"""HubSpot contacts: batches of 100 by any unique property, each row with its own outcome, and HubSpot's webhooks (v3 signature).
+"""HubSpot: contacts, tasks and members of lists in batches of 100, each row with its own outcome; its webhooks, and the CRM as a source.
 
 An answer of 200 or 207 speaks of each input by the trace id we gave it. HubSpot does not support writing only some properties when the
 match is by `email`; map all fields, or match by a unique property of your own (`id_property`).
@@ -6,34 +6,21 @@ match is by `email`; map all fields, or match by a unique property of your own (
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
-import httpx
-import orjson
 from pydantic import Field
 
-from connectors.base import (
-    Answer,
-    Batch,
-    Callback,
-    Connector,
-    Fatal,
-    Object,
-    Outcome,
-    Received,
-    Refused,
-    Row,
-    SecretStr,
-    Strict,
-    Transient,
-    secret,
-)
+from connectors.base import Batch, Callback, Connector, Fatal, Object, Outcome, Pulled, Received, Row, SecretStr, Strict, secret
+from connectors.crm import _hubspot_pull
 from connectors.crm._hubspot_answer import ALREADY_EXISTS, NO_MATCH, NO_RESULT, outcomes
+from connectors.crm._hubspot_api import Api, answer, text
 from connectors.crm._hubspot_callback import believed
+from connectors.crm._hubspot_lists import ListMembers, members
+from connectors.crm._hubspot_tasks import Tasks, tasks
 
 CONTACTS = "/crm/v3/objects/contacts"
-ROLLING_WINDOW = 10.0  # seconds over which HubSpot counts requests; it does not always say how long to wait
 VERBS = {"upsert": "upsert", "update_only": "update", "create_only": "create"}
 
 
@@ -57,19 +44,33 @@ class HubSpot(Connector):
             on_removed=frozenset({"nothing", "clear_fields", "archive"}),
             idempotent=True,
             settings=Contacts,
-        )
+        ),
+        "tasks": Object(batch_size=100, per_second=10, idempotent=True, required=frozenset({"hs_timestamp"}), settings=Tasks),
+        "list_members": Object(
+            batch_size=100,
+            per_second=10,
+            modes=frozenset({"upsert", "mirror"}),
+            on_removed=frozenset({"nothing", "remove_from_list"}),
+            idempotent=True,
+            settings=ListMembers,
+        ),
     }
+    pulls: ClassVar = dict.fromkeys(_hubspot_pull.PULLS, "crm_records")
 
     class Options(Strict):
         """`token` is a private app's, `client_secret` signs its webhooks. Behind a proxy that changes addresses, `callback_url` is the
-        address HubSpot was given, for it is part of the signature."""
+        address HubSpot was given, for it is part of the signature. `pull_fields` are further properties to pull, by pull."""
 
         token: SecretStr = secret(sandbox="pat-sandbox-hubspot-token")
         client_secret: SecretStr | None = secret(sandbox="sandbox-hubspot-client-secret", default=None)
         callback_url: str | None = None
+        pull_fields: dict[str, list[str]] = Field(default={})
+
+    @cached_property
+    def _api(self) -> Api:
+        return Api(self.http, self.address, self.options.token)
 
     async def deliver(self, batch: Batch) -> list[Outcome]:
-        settings = batch.settings or Contacts()
         refused: dict[int, Outcome] = {}
         rows: dict[str, Row] = {}
         for place, row in enumerate(batch.rows):
@@ -77,24 +78,34 @@ class HubSpot(Connector):
                 refused[place] = Outcome("rejected", "NO_MATCH_VALUE", "The row has no match value.")
             elif row.match.lower() in rows:
                 # HubSpot refuses a whole batch in which a record is addressed twice.
-                refused[place] = Outcome("rejected", "DUPLICATE_MATCH", "An earlier row of this batch addresses the same contact.")
+                refused[place] = Outcome("rejected", "DUPLICATE_MATCH", "An earlier row of this batch addresses the same record.")
             else:
                 rows[row.match.lower()] = row
-        found = await self._carry_out(batch, list(rows.values()), settings.id_property) if rows else {}
+        found = await self._carry_out(batch, list(rows.values())) if rows else {}
         return [refused.get(place) or found.get(row.index, NO_RESULT) for place, row in enumerate(batch.rows)]
 
     async def check(self) -> str:
-        response = await self.http.get(f"{self.address}{CONTACTS}", params={"limit": "1"}, headers=self._headers())
-        Answer("HubSpot", idempotent=True).raise_for(response)
+        response = await self._api.call("GET", CONTACTS, params={"limit": "1"})
         if not response.is_success:
             raise Fatal(f"HTTP_{response.status_code}", f"HubSpot answered {response.status_code} when asked for one contact.")
         return "the token may read contacts"
 
+    async def pull(self, name: str, cursor: str | None) -> AsyncIterator[Pulled]:
+        if name not in self.pulls:
+            raise Fatal("CANNOT_PULL", f"HubSpot has no `{name}` to pull. There are {', '.join(self.pulls)}.")
+        async for page in _hubspot_pull.pages(self._api, self.pulls[name], name, cursor, self.options.pull_fields):
+            yield page
+
     def receive(self, callback: Callback) -> Received:
         return Received("crm_changes", believed(callback, self.options.client_secret, self.options.callback_url))
 
-    async def _carry_out(self, batch: Batch, rows: Sequence[Row], id_property: str) -> dict[int, Outcome]:
+    async def _carry_out(self, batch: Batch, rows: Sequence[Row]) -> dict[int, Outcome]:
         """Outcomes by row index."""
+        if batch.object == "list_members":
+            return await members(self._api, batch, rows, batch.settings)
+        if batch.object == "tasks":
+            return await tasks(self._api, rows, batch.settings or Tasks())
+        id_property = (batch.settings or Contacts()).id_property
         if batch.operation != "remove":
             return await self._write(VERBS[batch.match_policy], rows, id_property)
         if batch.on_removed == "clear_fields":
@@ -106,59 +117,21 @@ class HubSpot(Connector):
     async def _write(self, verb: str, rows: Sequence[Row], id_property: str, clear: bool = False) -> dict[int, Outcome]:
         inputs: list[dict[str, Any]] = []
         for row in rows:
-            properties = {name: "" if clear else _text(value) for name, value in row.fields.items() if not (clear and name == id_property)}
+            properties = {name: "" if clear else text(value) for name, value in row.fields.items() if not (clear and name == id_property)}
             if verb == "create":
                 inputs.append({"properties": {id_property: row.match, **properties}, "objectWriteTraceId": str(row.index)})
             else:
                 address = {"id": row.match, "idProperty": id_property}
                 inputs.append({**address, "properties": properties, "objectWriteTraceId": str(row.index)})
-        response = await self._post(verb, {"inputs": inputs}, idempotent=verb != "create")
+        response = await self._api.call("POST", f"{CONTACTS}/batch/{verb}", {"inputs": inputs}, idempotent=verb != "create")
         if response.status_code == 409 and len(rows) == 1:
             return {rows[0].index: ALREADY_EXISTS}
-        return outcomes(self._answer(response), rows, id_property)
+        return outcomes(answer(response), rows, id_property)
 
     async def _archive(self, rows: Sequence[Row], id_property: str) -> dict[int, Outcome]:
         """Archiving goes by record id, which earlier outcomes told us; where they did not, HubSpot is asked."""
         ids = {row.index: row.provider_id for row in rows if row.provider_id}
-        asked = [row for row in rows if not row.provider_id]
-        if asked:
-            inputs = [{"id": row.match} for row in asked]
-            body = {"idProperty": id_property, "properties": [id_property], "propertiesWithHistory": [], "inputs": inputs}
-            found = outcomes(self._answer(await self._post("read", body)), asked, id_property)
-            ids |= {index: outcome.provider_id for index, outcome in found.items() if outcome.provider_id}
+        ids |= await self._api.ids("contacts", [row for row in rows if not row.provider_id], id_property)
         if ids:
-            self._answer(await self._post("archive", {"inputs": [{"id": id} for id in ids.values()]}))
+            await self._api.ask("POST", f"{CONTACTS}/batch/archive", {"inputs": [{"id": id} for id in ids.values()]})
         return {row.index: Outcome("sent", provider_id=ids[row.index]) if row.index in ids else NO_MATCH for row in rows}
-
-    async def _post(self, verb: str, body: Mapping[str, Any], idempotent: bool = True) -> httpx.Response:
-        url = f"{self.address}{CONTACTS}/batch/{verb}"
-        response = await self.http.post(url, content=orjson.dumps(body), headers=self._headers())
-        if response.status_code == 429 and "retry-after" not in response.headers:
-            raise Transient("RATE_LIMITED", "HubSpot answered 429: too many requests.", ROLLING_WINDOW)
-        Answer("HubSpot", idempotent).raise_for(response)
-        return response
-
-    def _answer(self, response: httpx.Response) -> dict[str, Any]:
-        """The body of an answer that speaks of each input. Raises when it speaks of the whole batch."""
-        if response.status_code == 204:
-            return {}
-        if response.is_success:
-            body = Answer("HubSpot", idempotent=True).json(response)
-            return body if isinstance(body, dict) else {}
-        if b"PROPERTY_DOESNT_EXIST" in response.content:
-            raise Fatal(
-                "PROPERTY_DOESNT_EXIST", "HubSpot does not have one of the mapped properties: make it there, or leave it out of `fields`."
-            )
-        raise Refused(f"HTTP_{response.status_code}", f"HubSpot refused the batch with {response.status_code}.")
-
-    def _headers(self) -> dict[str, str]:
-        return {"authorization": f"Bearer {self.options.token.get_secret_value()}", "content-type": "application/json"}
-
-
-def _text(value: Any) -> str:
-    """HubSpot's properties are strings: empty clears, several values are joined by semicolons."""
-    if isinstance(value, list):
-        return ";".join(map(_text, value))
-    if value is None or isinstance(value, str):
-        return value or ""
-    return orjson.dumps(value).decode()

@@ -1,4 +1,4 @@
-"""HubSpot's contacts: batch upsert, create, update, read and archive with its multi-status answers, and its webhooks."""
+"""HubSpot's contacts: batch upsert, create, update, read and archive with its multi-status answers, search, and its webhooks; tasks and lists."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from connectors.sandbox._hubspot_lists import Lists
+from connectors.sandbox._hubspot_search import search
+from connectors.sandbox._hubspot_tasks import Tasks
 from connectors.sandbox.emulator import Emulator, Kept, Outgoing, Pending, Shown, fate
 from connectors.sandbox.faults import Fault
 
@@ -23,8 +26,10 @@ TOKEN = "pat-sandbox-hubspot-token"
 CLIENT_SECRET = "sandbox-hubspot-client-secret"
 PORTAL = 4010
 BATCH = 100
+BADGES = 300
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 PROPERTY = re.compile(r"[a-z][a-z0-9_]*")
+OTHERS = {"task", "list_add", "list_remove"}  # kinds of things that are no contact
 Write = Callable[[dict[str, Any]], dict[str, Any]]  # one input to one result; raises Trouble
 
 
@@ -42,6 +47,8 @@ class HubSpot(Emulator):
     ids that are not there, contacts that exist already, and what a `partial` fault picks. A property name that cannot exist, a repeated
     id or more than 100 inputs refuse the whole batch with 400.
 
+    Some contacts are there from the start: 9000000, 9000001, … with a `badge` of B0, B1, …
+
     1 in 20 contacts written is then changed by a salesperson, which HubSpot reports to us; 1 in 100 asks to be forgotten.
     """
 
@@ -51,7 +58,11 @@ class HubSpot(Emulator):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.contacts: dict[str, dict[str, Any]] = {}  # by record id
-        self._found: dict[tuple[str, str], str] = {}  # (property, value) to record id
+        self._found: dict[tuple[str, str], str] = {
+            ("badge", f"b{one}"): str(9_000_000 + one) for one in range(BADGES)
+        }  # (property, value) to id
+        self._old = {record: {"id": record, "properties": {"badge": badge[1].upper()}} for badge, record in self._found.items()}
+        self._tasks, self._lists = Tasks(self), Lists(self)
 
     def routes(self) -> Sequence[Route]:
         return [
@@ -61,6 +72,10 @@ class HubSpot(Emulator):
             Route(f"{self.root}/batch/read", self._batch(self._read, 200, "id"), methods=["POST"]),
             Route(f"{self.root}/batch/archive", self._archive, methods=["POST"]),
             Route(self.root, self._list, methods=["GET"]),
+            Route("/crm/v3/objects/{kind}/search", self._search, methods=["POST"]),
+            Route("/crm/v3/objects/tasks/batch/upsert", self._batch(self._tasks.upsert, 200, "id", "properties"), methods=["POST"]),
+            Route("/crm/v4/associations/tasks/contacts/batch/associate/default", self._associate, methods=["POST"]),
+            Route("/crm/v3/lists/{list}/memberships/{verb:str}", self._members, methods=["PUT"]),
         ]
 
     def refuse(self, fault: Fault) -> Response:
@@ -72,11 +87,15 @@ class HubSpot(Emulator):
         return _json({"status": "error", "message": "internal error", "correlationId": "sandbox"}, 500, headers)
 
     def apply(self, kept: Kept) -> None:
+        if kept.kind == "task":
+            return self._tasks.apply(kept)
+        if kept.kind in {"list_add", "list_remove"}:
+            return self._lists.apply(kept)
         record = kept.content["id"]
         if kept.kind == "archived":
             self.contacts.pop(record, None)
             self._found = {where: other for where, other in self._found.items() if other != record}
-            return
+            return None
         contact = self.contacts.setdefault(record, {"id": record, "properties": {}, "createdAt": kept.at.isoformat()})
         contact["properties"].update(kept.content["properties"])
         contact["updatedAt"] = kept.at.isoformat()
@@ -84,15 +103,19 @@ class HubSpot(Emulator):
         for name, value in unique.items():
             if name and value:
                 self._found[name, value.lower()] = record
+        return None
 
     def state(self) -> Any:
-        return {"contacts": list(self.contacts.values())}
+        return {"contacts": list(self.contacts.values()), "tasks": list(self._tasks.tasks.values()), "lists": self._lists.state()}
 
     def shown(self, kept: Kept) -> Shown:
-        return Shown(f"contact {kept.content['id']} {kept.kind}", _indented(kept.content.get("properties", {})))
+        return Shown(
+            f"{kept.kind} {kept.content['id']}" if kept.kind in OTHERS else f"contact {kept.content['id']} {kept.kind}",
+            _indented(kept.content.get("properties", {})),
+        )
 
     def receipts(self, pending: Sequence[Pending], url: str) -> Iterable[Outgoing]:
-        events = [event for one in pending if one.kept.kind != "archived" for event in _changes(one)]
+        events = [event for one in pending if one.kept.kind in {"created", "changed"} for event in _changes(one)]
         if not events:
             return
         body = orjson.dumps(events)
@@ -108,6 +131,44 @@ class HubSpot(Emulator):
         if not _authorised(request):
             return UNAUTHORISED
         return _json({"results": [_shape(contact) for contact in list(self.contacts.values())[:10]]})
+
+    async def _search(self, request: Request) -> Response:
+        if not _authorised(request):
+            return UNAUTHORISED
+        found = list(self.contacts.values()) if request.path_params["kind"] == "contacts" else []
+        try:
+            return _json(search([_shape(contact) for contact in found], orjson.loads(await request.body())))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return _refusal("Invalid input JSON")
+
+    async def _associate(self, request: Request) -> Response:
+        if not _authorised(request):
+            return UNAUTHORISED
+        try:
+            pairs = [(one["from"]["id"], one["to"]["id"]) for one in orjson.loads(await request.body())["inputs"]]
+        except (ValueError, KeyError, TypeError):
+            return _refusal("Invalid input JSON")
+        results = [self._tasks.tie(task, contact) for task, contact in pairs if task in self._tasks.tasks and self.knows(contact)]
+        return _json(
+            {"status": "COMPLETE", "results": results, "numErrors": len(pairs) - len(results)}, 200 if len(results) == len(pairs) else 207
+        )
+
+    async def _members(self, request: Request) -> Response:
+        if not _authorised(request):
+            return UNAUTHORISED
+        try:
+            ids = [str(one) for one in orjson.loads(await request.body())]
+        except (ValueError, TypeError):
+            return _refusal("Invalid input JSON")
+        if request.path_params["list"] == "404":
+            return _error_answer(404, "OBJECT_NOT_FOUND", "List does not exist with ID 404.")
+        if request.path_params["list"] == "400":
+            return _error_answer(400, "VALIDATION_ERROR", "Records may only be added to lists of processing type MANUAL or SNAPSHOT.")
+        return _json(self._lists.change(request.path_params["list"], request.path_params["verb"], ids))
+
+    def knows(self, record: str) -> bool:
+        """Whether a contact with this id is there."""
+        return record in self.contacts or record in self._old
 
     def _batch(self, write: Write, status: int, *needs: str) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
@@ -192,7 +253,7 @@ class HubSpot(Emulator):
         record = self._record(one)
         if record is None:
             raise Trouble("OBJECT_NOT_FOUND", "Could not get some CONTACT objects, they may be deleted or not exist.", ids=[one["id"]])
-        return _shape(self.contacts[record])
+        return _shape(self.contacts.get(record) or self._old[record])
 
     def _record(self, one: dict[str, Any]) -> str | None:
         if one.get("idProperty"):
@@ -248,7 +309,11 @@ def _error(category: str, message: str, context: dict[str, list[str]]) -> dict[s
 
 
 def _refusal(message: str) -> Response:
-    return _json({"status": "error", "message": message, "category": "VALIDATION_ERROR", "correlationId": "sandbox"}, 400)
+    return _error_answer(400, "VALIDATION_ERROR", message)
+
+
+def _error_answer(status: int, category: str, message: str) -> Response:
+    return _json({"status": "error", "message": message, "category": category, "correlationId": "sandbox"}, status)
 
 
 def _indented(content: Any) -> str:

@@ -28,6 +28,7 @@ select
         case invalid_code
             when 'NULL_KEY' then 'The row has no key.'
             when 'DUPLICATE_KEY' then 'The key stands on more than one row.'
+            when 'MISSING_FIELD' then 'A record would be made without a field that it must have.'
             when 'NULL_MATCH' then 'The row has no value for what identifies it at the destination.'
         end,
         gate_reason,

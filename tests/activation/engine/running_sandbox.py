@@ -63,6 +63,9 @@ class RunningSandbox:
         """How often each message arrived."""
         return Counter(MESSAGE_ID[vendor](kept["content"]) for kept in self.taken(vendor))
 
+    def state(self, vendor: str) -> Any:
+        return self._client.get(f"/_sandbox/state/{vendor}").json()
+
     def contacts(self) -> dict[str, dict[str, str]]:
         """The properties of HubSpot's contacts by mail address."""
         contacts = self._client.get("/_sandbox/state/hubspot").json()["contacts"]

@@ -355,7 +355,7 @@ class Odd(Connector):
         return [Outcome("sent")] * len(names)
 
 
-def odd_run(shop: SmallProject, names: list[str], batch_size: int, idempotent: bool = False) -> Settled:
+def odd_run(shop: SmallProject, names: list[str], batch_size: int | None, target: Object = Odd.objects["rows"]) -> Settled:
     shop.people(len(names))
     shop.sql(*(f"update sync_people set first_name = '{name}' where profile_id = 'p_{i}'" for i, name in enumerate(names)))
     shop.sync("partner/people")
@@ -364,7 +364,16 @@ def odd_run(shop: SmallProject, names: list[str], batch_size: int, idempotent: b
     limits = activation.destination.limits.model_copy(update={"batch_size": batch_size})
     destination = replace(activation.destination, connector=Odd, written={}, limits=limits)
     Odd.calls.clear()
-    return runner.run(replace(activation, destination=destination, object=replace(Odd.objects["rows"], idempotent=idempotent)))
+    return runner.run(replace(activation, destination=destination, object=target))
+
+
+@pytest.mark.parametrize(("limit", "people", "calls"), [(None, 12, [12]), (None, 10, [8, 2]), (5, 12, [5, 5, 2])])
+def test_many_rows_leave_in_larger_batches_where_the_vendor_takes_them_in_bulk(
+    shop: SmallProject, limit: int | None, people: int, calls: list[int]
+) -> None:
+    result = odd_run(shop, [f"n{i}" for i in range(people)], limit, Object(batch_size=8, per_second=1000, bulk_above=10, bulk_size=20))
+    assert result.outcomes["sent"] == people
+    assert sorted(map(len, Odd.calls), reverse=True) == calls
 
 
 def test_a_connector_that_gives_too_few_outcomes_is_not_believed(shop: SmallProject) -> None:
@@ -379,7 +388,7 @@ def test_a_connector_that_gives_too_few_outcomes_is_not_believed(shop: SmallProj
 def test_what_may_be_asked_for_again_waits_as_long_as_it_is_told_and_not_for_an_hour(
     shop: SmallProject, names: list[str], calls: int, outcome: str
 ) -> None:
-    result = odd_run(shop, names, 2, idempotent=True)
+    result = odd_run(shop, names, 2, replace(Odd.objects["rows"], idempotent=True))
     assert (len(Odd.calls), result.outcomes[outcome]) == (calls, 2)
 
 

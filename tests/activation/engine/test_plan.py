@@ -402,3 +402,29 @@ def test_a_segment_without_profiles_cannot_be_an_audience(shop: SmallProject) ->
 def test_the_plan_file_is_for_its_owner_alone(shop: SmallProject) -> None:
     shop.people(1)
     assert shop.plan(shop.sync(FILES)).file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_null_is_sent_or_keeps_what_the_destination_has_as_the_field_says(shop: SmallProject) -> None:
+    shop.people(1)
+    ref = shop.sync(FILES, fields={"email": "email", "firstname": "first_name", "city": "city"}, nulls={"city": "skip_null"})
+    shop.run(ref)
+    assert shop.state(ref)["p_0"][1] == {"email": "u0@mail.example", "firstname": "Name0", "city": "Wuhan"}
+    change(shop, "p_0", "city", None)
+    assert shop.planned(ref) == []
+    change(shop, "p_0", "first_name", None)
+    (row,) = plan_rows(shop.plan(ref))
+    assert row["payload"] == '{"email":"u0@mail.example","firstname":null}'
+    shop.run(ref)
+    change(shop, "p_0", "city", "Beijing")
+    assert shop.planned(ref) == [("change", "p_0", None)]
+
+
+def test_a_value_that_is_set_once_is_not_sent_again(shop: SmallProject) -> None:
+    shop.people(1)
+    ref = shop.sync(FILES, fields={"email": "email", "firstname": "first_name", "city": "city"}, nulls={"city": "set_if_empty"})
+    shop.run(ref)
+    change(shop, "p_0", "city", "Beijing")
+    assert shop.planned(ref) == []
+    change(shop, "p_0", "first_name", "Mei")
+    (row,) = plan_rows(shop.plan(ref))
+    assert row["payload"] == '{"email":"u0@mail.example","firstname":"Mei"}'

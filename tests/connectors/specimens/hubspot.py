@@ -1,4 +1,4 @@
-"""HubSpot contacts and webhooks."""
+"""HubSpot contacts, tasks, members of lists (who are among the contacts that the sandbox has from the start), and webhooks."""
 
 import base64
 import dataclasses
@@ -14,12 +14,18 @@ from connectors.base import Callback
 OPTIONS: dict[str, Any] = {}
 ADDRESS = "http"
 WRONG = {"token": "pat-somebody-elses"}
-PARTIAL = {"contacts": "row"}
+PARTIAL = {"contacts": "row", "tasks": "row", "list_members": "row"}
+SETTINGS = {"tasks": {"contact_by": "badge"}, "list_members": {"list_id": "7", "id_property": "badge"}}
 URL = "https://collector.example/hooks/hubspot?x=1&y=%E4%BD%A0"
 EVENTS = [{"eventId": 1, "subscriptionType": "contact.propertyChange", "objectId": 7, "propertyName": "city", "propertyValue": "北京"}]
 
 
 def payload(kind: str, number: int) -> dict[str, Any]:
+    if kind == "list_members":
+        return {"badge": f"B{number}"}
+    if kind == "tasks":
+        task = {"hs_task_subject": f"致电 🎉 t_{number}.", "hs_timestamp": "2026-10-31T02:00:00Z", "hs_task_body": None}
+        return task | {"contact": "B7" if number % 2 else None}
     return {
         "email": f"Person{number}@example.com",
         "firstname": "李雷 🎉",
@@ -31,14 +37,16 @@ def payload(kind: str, number: int) -> dict[str, Any]:
 
 
 def match(kind: str, row: dict[str, Any]) -> str:
-    return str(row["email"])
+    return str(row["hs_task_subject"].split()[-1] if kind == "tasks" else row["badge"] if kind == "list_members" else row["email"])
 
 
-marker = match
+def marker(kind: str, row: dict[str, Any]) -> str:
+    # A member is looked for by the badge first; the list takes the record id.
+    return f'"{9_000_000 + int(row["badge"][1:])}"' if kind == "list_members" else match(kind, row)
 
 
 def personal(kind: str, row: dict[str, Any]) -> list[str]:
-    return [row["email"], row["firstname"]]
+    return [str(row[name]) for name in ("email", "firstname", "hs_task_subject") if name in row]
 
 
 def callback(now: datetime, body: bytes = orjson.dumps(EVENTS)) -> Callback:

@@ -41,3 +41,5 @@ select
     _line,
     _landed_at
 from contacts
+union all
+select * from {{ ref('stg_crm__pulled_contacts') }}
