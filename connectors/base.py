@@ -10,6 +10,7 @@ Trouble with one row is a value (`Outcome`). Trouble with the whole request is a
     ├── Fatal         stop the run, a person must fix something (credentials, template, permission)
     ├── Transient     surely not processed; the same request may be sent again, after `after` seconds
     ├── Refused       the batch was refused for its content; split it to find the bad row
+    ├── Interrupted   the first rows have their outcomes, the others were not tried: they may leave in another call
     └── Unanswered    the request left and no answer came; it may have been processed
     BadSignature      an incoming callback was not signed by the vendor, is stale, or is malformed
 """
@@ -60,6 +61,14 @@ class Refused(ConnectorError):
 
 class Unanswered(ConnectorError):
     """The request left and no answer came back: it may or may not have been processed."""
+
+
+class Interrupted(ConnectorError):
+    """A batch that is sent row by row broke off. `outcomes` are those of the first rows; the rest surely did not leave."""
+
+    def __init__(self, code: str, reason: str, outcomes: Sequence[Outcome]) -> None:
+        super().__init__(code, reason)
+        self.outcomes = outcomes
 
 
 class BadSignature(Exception):
@@ -283,6 +292,6 @@ def retry_after(response: httpx.Response, now: datetime | None = None) -> float 
 
 
 __all__ = [
-    "Answer", "BadSignature", "Batch", "Callback", "Connector", "ConnectorError", "Fatal", "NoSettings", "Object", "Operation",
+    "Answer", "BadSignature", "Batch", "Callback", "Connector", "ConnectorError", "Fatal", "Interrupted", "NoSettings", "Object", "Operation",
     "Outcome", "Received", "Refused", "Row", "SecretStr", "Status", "Strict", "Transient", "Unanswered", "impersonal", "retry_after", "secret",
 ]  # fmt: skip

@@ -16,7 +16,7 @@ from small_project import SmallProject
 from activation.engine.history import status
 from activation.engine.run import Runner
 from activation.engine.settle import Settled
-from connectors.base import Batch, Connector, Fatal, Object, Outcome, Refused
+from connectors.base import Batch, Connector, Fatal, Interrupted, Object, Outcome, Refused
 
 CRM, MAIL, SMS = "hubspot/people", "mail/hello", "sms/short"
 
@@ -32,6 +32,28 @@ def end_pauses(shop: SmallProject) -> None:
     with shop.ledger() as ledger:
         for row in ledger.rows("select destination from circuits"):
             ledger.close_circuit(row["destination"])
+
+
+# -- a batch breaks off -------------------------------------------------------------------------------------------------
+
+
+def test_mails_that_a_broken_connection_left_behind_leave_in_the_same_run_each_once(shop: SmallProject, sandbox: RunningSandbox) -> None:
+    shop.people(6)
+    ref = shop.send(MAIL)
+    sandbox.fault("smtp", "rate_limit", match="u3@", times=2)  # on the kept connection, and on a new one
+    assert shop.run(ref).outcomes["sent"] == 6
+    assert len({kept["to"] for kept in sandbox.taken("smtp")}) == len(sandbox.taken("smtp")) == 6
+
+
+def test_mails_behind_a_connection_that_stays_broken_are_skipped_and_leave_later(shop: SmallProject, sandbox: RunningSandbox) -> None:
+    shop.people(6)
+    ref = shop.send(MAIL)
+    sandbox.fault("smtp", "rate_limit", match="u3@", times=8)
+    result = shop.run(ref)
+    assert (result.status, result.outcomes["sent"], result.outcomes["skipped"], result.outcomes["rejected"]) == ("incomplete", 3, 3, 0)
+    end_pauses(shop)
+    assert shop.run(ref).outcomes["sent"] == 3
+    assert len({kept["to"] for kept in sandbox.taken("smtp")}) == len(sandbox.taken("smtp")) == 6
 
 
 # -- one row is bad -------------------------------------------------------------------------------------------------------
@@ -346,6 +368,8 @@ class Odd(Connector):
             raise ZeroDivisionError
         if "short" in names:
             return []
+        if "nothing" in names:
+            raise Interrupted("BROKEN_OFF", "It broke off before it began.", [])
         if "refused" in names:
             raise Refused("BAD", "Something in it is bad.")
         if "fatal" in names:
@@ -371,6 +395,12 @@ def test_a_connector_that_gives_too_few_outcomes_is_not_believed(shop: SmallProj
     assert result.outcomes["unknown"] >= 2
     assert shop.outcomes(result.run_id)["p_0"] == ("unknown", "BROKEN_CONNECTOR")
     shop.books(result.run_id)
+
+
+def test_a_batch_that_broke_off_before_its_first_row_is_not_called_for_for_ever(shop: SmallProject) -> None:
+    result = odd_run(shop, ["nothing", "a"], 2)
+    assert len(Odd.calls) == 1
+    assert shop.outcomes(result.run_id)["p_0"] == ("unknown", "BROKEN_CONNECTOR")
 
 
 def test_when_a_connector_crashes_what_was_in_flight_beside_it_is_finished_and_written_down(shop: SmallProject) -> None:
