@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from connectors.base import Batch, Connector, Fatal, Object, Outcome, Refused, Row
+from connectors.base import Batch, Connector, Fatal, Object, Outcome, Refused, Row, impersonal
 from connectors.email._letter import Draft, Unfit, draft
 
 MAIL: dict[str, Any] = {"message": True, "contact": "email", "modes": frozenset()}  # a message is never kept "in sync"
@@ -68,3 +68,11 @@ def shared(posted: Sequence[Posted]) -> tuple[str, Draft]:
 def params(row: Row) -> dict[str, Any]:
     """What fills the template; a missing value is an empty one."""
     return {name: "" if value is None else value for name, value in (row.fields.get("params") or {}).items()}
+
+
+def said(text: str, posted: Sequence[Posted]) -> str:
+    """A vendor's words about these rows, fit for a log: vendors quote the addresses and names that they refuse."""
+    for _, mail in posted:
+        for personal in (mail.recipient.spec, mail.recipient.name):
+            text = text.replace(personal, "…") if personal else text
+    return impersonal(text, posted[0].row if len(posted) == 1 else None)

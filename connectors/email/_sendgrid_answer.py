@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import orjson
 
-from connectors.base import Answer, Fatal, Outcome, Refused, Unanswered, impersonal
-from connectors.email._mail_api import Posted
+from connectors.base import Answer, Fatal, Outcome, Refused, Unanswered
+from connectors.email._mail_api import Posted, said
 
 # Errors about these are of the row; about others (from, template_id, reply_to) a person must do something.
 OF_THE_ROW = ("personalizations", "content", "subject")
@@ -20,11 +20,11 @@ def outcomes(response: httpx.Response, posted: Sequence[Posted]) -> list[Outcome
     if response.status_code == 202:
         return [Outcome("sent", provider_id=response.headers.get("x-message-id"))] * len(posted)
     if response.status_code == 403:
-        raise Fatal("FORBIDDEN", f"SendGrid answered 403: {_said(response, posted)} Check the key's scopes and the sender's verification.")
+        raise Fatal("FORBIDDEN", f"SendGrid answered 403: {_words(response, posted)} Check the key's scopes and the sender's verification.")
     Answer("SendGrid", idempotent=False).raise_for(response)
     if response.status_code not in (400, 413):
         raise Unanswered("BAD_ANSWER", f"SendGrid answered {response.status_code}, which does not say whether the mail was taken.")
-    reason = f"SendGrid answered {response.status_code}: {_said(response, posted)}"
+    reason = f"SendGrid answered {response.status_code}: {_words(response, posted)}"
     fields = [str(error.get("field") or "") for error in _errors(response)]
     if response.status_code == 400 and not any(field.startswith(OF_THE_ROW) for field in fields):
         raise Fatal("BAD_REQUEST", reason)
@@ -34,9 +34,8 @@ def outcomes(response: httpx.Response, posted: Sequence[Posted]) -> list[Outcome
     return [Outcome("rejected", code, reason)]
 
 
-def _said(response: httpx.Response, posted: Sequence[Posted]) -> str:
-    row = posted[0].row if len(posted) == 1 else None
-    return impersonal("; ".join(f"{error.get('field') or 'request'}: {error.get('message')}" for error in _errors(response)), row)
+def _words(response: httpx.Response, posted: Sequence[Posted]) -> str:
+    return said("; ".join(f"{error.get('field') or 'request'}: {error.get('message')}" for error in _errors(response)), posted)
 
 
 def _errors(response: httpx.Response) -> list[dict[str, Any]]:
