@@ -178,12 +178,16 @@ class Callback:
 
 @dataclass(frozen=True)
 class Received:
-    """What a believed callback held: JSON objects to land in `raw.<source>`, and the answer the vendor expects."""
+    """What a believed callback held: JSON objects to land in `raw.<source>`, and the answer the vendor expects.
+
+    `visit` is an address of the vendor's that is to be fetched once they are kept: so a subscription is confirmed.
+    """
 
     source: str
     events: Sequence[Mapping[str, Any]]
     reply: bytes = b""
     media_type: str = "text/plain; charset=utf-8"
+    visit: str = ""
 
 
 def secret(sandbox: str, **keywords: Any) -> Any:
@@ -227,6 +231,13 @@ class Connector:
     async def check(self) -> str:
         """Make the cheapest call that proves address and credentials, and say in a sentence what was found."""
         return "nothing to check"
+
+    def wants(self, callback: Callback) -> str | None:
+        """The address, of the vendor's and no other's, that `receive` needs to be told about first (`learn`): a certificate. Usually None."""
+        return None
+
+    def learn(self, address: str, found: bytes) -> None:
+        """Remember what was found at an address that `wants` named. Raises ValueError when it is not what it should be."""
 
     def receive(self, callback: Callback) -> Received:
         """Verify and parse what the vendor sent us. Raises `BadSignature`."""
