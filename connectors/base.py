@@ -10,6 +10,7 @@ Trouble with one row is a value (`Outcome`). Trouble with the whole request is a
     ├── Fatal         stop the run, a person must fix something (credentials, template, permission)
     ├── Transient     surely not processed; the same request may be sent again, after `after` seconds
     ├── Refused       the batch was refused for its content; split it to find the bad row
+    ├── Interrupted   the first rows have their outcomes, the others were not tried: they may leave in another call
     └── Unanswered    the request left and no answer came; it may have been processed
     BadSignature      an incoming callback was not signed by the vendor, is stale, or is malformed
 """
@@ -68,6 +69,14 @@ class Unanswered(ConnectorError):
     def __init__(self, code: str, reason: str, after: float | None = None) -> None:
         super().__init__(code, reason)
         self.after = after
+
+
+class Interrupted(ConnectorError):
+    """A batch that is sent row by row broke off. `outcomes` are those of the first rows; the rest surely did not leave."""
+
+    def __init__(self, code: str, reason: str, outcomes: Sequence[Outcome]) -> None:
+        super().__init__(code, reason)
+        self.outcomes = outcomes
 
 
 class BadSignature(Exception):
@@ -179,12 +188,16 @@ class Callback:
 
 @dataclass(frozen=True)
 class Received:
-    """What a believed callback held: JSON objects to land in `raw.<source>`, and the answer the vendor expects."""
+    """What a believed callback held: JSON objects to land in `raw.<source>`, and the answer the vendor expects.
+
+    `visit` is an address of the vendor's that is to be fetched once they are kept: so a subscription is confirmed.
+    """
 
     source: str
     events: Sequence[Mapping[str, Any]]
     reply: bytes = b""
     media_type: str = "text/plain; charset=utf-8"
+    visit: str = ""
 
 
 @dataclass(frozen=True)
@@ -238,6 +251,13 @@ class Connector:
     async def check(self) -> str:
         """Make the cheapest call that proves address and credentials, and say in a sentence what was found."""
         return "nothing to check"
+
+    def wants(self, callback: Callback) -> str | None:
+        """The address, of the vendor's and no other's, that `receive` needs to be told about first (`learn`): a certificate. Usually None."""
+        return None
+
+    def learn(self, address: str, found: bytes) -> None:
+        """Remember what was found at an address that `wants` named. Raises ValueError when it is not what it should be."""
 
     def receive(self, callback: Callback) -> Received:
         """Verify and parse what the vendor sent us. Raises `BadSignature`."""
@@ -314,6 +334,6 @@ def retry_after(response: httpx.Response, now: datetime | None = None) -> float 
 
 
 __all__ = [
-    "Answer", "BadSignature", "Batch", "Callback", "Connector", "ConnectorError", "Fatal", "NoSettings", "Object", "Operation",
+    "Answer", "BadSignature", "Batch", "Callback", "Connector", "ConnectorError", "Fatal", "Interrupted", "NoSettings", "Object", "Operation",
     "Outcome", "Pulled", "Received", "Refused", "Row", "SecretStr", "Status", "Strict", "Transient", "Unanswered", "impersonal", "retry_after", "secret",
 ]  # fmt: skip

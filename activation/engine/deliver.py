@@ -16,7 +16,7 @@ from activation.engine.declarations import Activation
 from activation.engine.ledger import Entry, Intent, Lease, Ledger, LotIntent, LotRecorded, Recorded
 from activation.engine.outgoing import Lot, Rows
 from activation.engine.transport import Throttle, backoff, client
-from connectors.base import Batch, Connector, Fatal, Outcome, Refused, Row, Transient, Unanswered
+from connectors.base import Batch, Connector, Fatal, Interrupted, Outcome, Refused, Row, Transient, Unanswered
 
 ATTEMPTS = 4
 CIRCUIT_SECONDS = 60.0
@@ -232,6 +232,12 @@ class Delivery:
                 middle = len(rows) // 2
                 await self._attempt(connector, lot, rows[:middle])
                 await self._attempt(connector, lot, rows[middle:])
+                return
+        except Interrupted as error:
+            outcomes = list(error.outcomes)
+            if 0 < len(outcomes) < len(rows):
+                await self._record(lot, rows[: len(outcomes)], outcomes)
+                await self._attempt(connector, lot, rows[len(outcomes) :])
                 return
         except Unanswered as error:
             outcomes = [Outcome("unknown", error.code, error.reason)] * len(rows)

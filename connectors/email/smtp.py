@@ -15,9 +15,9 @@ from typing import Any, ClassVar, Literal
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 from pydantic import Field, field_validator
 
-from connectors.base import Batch, Connector, ConnectorError, Object, Outcome, Row, SecretStr, Strict, Transient
+from connectors.base import Batch, Connector, ConnectorError, Interrupted, Object, Outcome, Row, SecretStr, Strict, Transient
 from connectors.email._connection import CLOSING, LOST, announce, connect, refused, words
-from connectors.email._letter import Letter, Unfit, compose, mailbox
+from connectors.email._letter import Letter, Unfit, an_address, compose
 
 
 class Smtp(Connector):
@@ -47,15 +47,7 @@ class Smtp(Connector):
         ca_file: Path | None = None
         timeout_seconds: float = Field(default=60.0, gt=0)
 
-        @field_validator("sender", "reply_to")
-        @classmethod
-        def _is_an_address(cls, value: str | None) -> str | None:
-            try:
-                if value is not None:
-                    mailbox(value, "", "value")
-            except Unfit as unfit:
-                raise ValueError(unfit.reason) from None
-            return value
+        _addresses = field_validator("sender", "reply_to")(an_address)
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
@@ -74,9 +66,8 @@ class Smtp(Connector):
             except ConnectorError as error:
                 if not any(outcome.status in ("sent", "unknown") for outcome in outcomes):
                     raise
-                # Raised, the whole batch would be sent again, though some of it has left. What has not is for the next run.
-                rest = len(batch.rows) - len(outcomes)
-                return outcomes + [Outcome("rejected", error.code, error.reason)] * rest
+                # Raised as it is, the whole batch would be sent again, though some of it has left.
+                raise Interrupted(error.code, error.reason, outcomes) from None
         return outcomes
 
     async def check(self) -> str:

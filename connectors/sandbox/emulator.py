@@ -82,7 +82,7 @@ class Emulator:
     """
 
     destination: ClassVar[str] = ""  # receipts go to <receipts_to>/hooks/<destination>; empty: this vendor sends none
-    reports_on: ClassVar[str] = ""  # the vendor whose kept things are receipted; empty: its own
+    reports_on: ClassVar[frozenset[str]] = frozenset()  # the vendors whose kept things are receipted; empty: its own
     chunk: ClassVar[int] = 100  # kept things per call of `receipts`; all of a chunk is sent again if one of its requests failed
     own_port: ClassVar[bool] = False  # true: `listen` serves a protocol other than HTTP
     kinds: ClassVar[frozenset[str]] = KINDS  # the faults it can be ordered to have

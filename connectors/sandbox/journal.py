@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -45,10 +45,10 @@ class Journal:
             counts[kept.vendor] = counts.get(kept.vendor, 0) + 1
         return counts
 
-    def unreceipted(self, vendor: str, reports_on: str) -> list[Kept]:
+    def unreceipted(self, vendor: str, reports_on: Set[str]) -> list[Kept]:
         """What `vendor` has not yet reported on, oldest first."""
         done = self._receipted.get(vendor, set())
-        return [kept for kept in self.kept if kept.vendor == reports_on and kept.id not in done]
+        return [kept for kept in self.kept if kept.vendor in reports_on and kept.id not in done]
 
     def receipted(self, vendor: str, kept: Sequence[Kept]) -> None:
         """Remember that `vendor` has reported on these."""

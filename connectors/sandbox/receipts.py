@@ -23,7 +23,7 @@ async def send(emulator: Emulator, journal: Journal, receipts_to: str, client: h
     With `now` (demo time) events lie in the hour before it; without, between the thing's arrival and the present.
     """
     url = f"{receipts_to.rstrip('/')}/hooks/{emulator.destination}"
-    due = journal.unreceipted(emulator.name, emulator.reports_on or emulator.name)
+    due = journal.unreceipted(emulator.name, emulator.reports_on or frozenset({emulator.name}))
     left = iter(due)
     sent = reported = 0
     while chunk := list(islice(left, emulator.chunk)):

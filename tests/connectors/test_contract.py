@@ -48,7 +48,7 @@ NAMES = sorted(connectors.names())
 OBJECTS = [(name, kind) for name in NAMES for kind in connectors.find(name).objects]
 RECEIVERS = [name for name in NAMES if connectors.find(name).receives]
 NOW = datetime(2026, 10, 31, 2, 0, tzinfo=UTC)
-QUIET = ("httpx", "httpcore", "mail", "asyncio", "hypothesis", "uvicorn")  # not the connectors' to keep quiet
+QUIET = ("httpx", "httpcore", "mail", "asyncio", "hypothesis", "uvicorn", "python_multipart")  # not the connectors' to keep quiet
 
 over_objects = pytest.mark.parametrize(("name", "kind"), OBJECTS, ids=[f"{name}/{kind}" for name, kind in OBJECTS])
 over_receivers = pytest.mark.parametrize("name", RECEIVERS)

@@ -105,11 +105,12 @@ def start(
     write_keys: Mapping[str, str] | None = None,
     spool: Mapping[str, Any] | None = None,
     bodies: Mapping[str, Any] | None = None,
+    receivers: Mapping[str, Connector] | None = None,
 ) -> Running:
     app = build(
         Spool(folder, **(spool or {})),
         LINKS,
-        {"vendor": SignedHook(None), "silent": Connector(None)},
+        receivers or {"vendor": SignedHook(None), "silent": Connector(None)},
         write_keys,
         lambda: NOW,
         bodies=Bodies(**(bodies or {})),

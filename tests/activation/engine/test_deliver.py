@@ -16,7 +16,7 @@ from small_project import SmallProject
 from activation.engine.history import status
 from activation.engine.run import Runner
 from activation.engine.settle import Settled
-from connectors.base import Batch, Connector, Fatal, Object, Outcome, Refused, Unanswered
+from connectors.base import Batch, Connector, Fatal, Interrupted, Object, Outcome, Refused, Unanswered
 
 CRM, MAIL, SMS = "hubspot/people", "mail/hello", "sms/short"
 
@@ -32,6 +32,28 @@ def end_pauses(shop: SmallProject) -> None:
     with shop.ledger() as ledger:
         for row in ledger.rows("select destination from circuits"):
             ledger.close_circuit(row["destination"])
+
+
+# -- a batch breaks off -------------------------------------------------------------------------------------------------
+
+
+def test_mails_that_a_broken_connection_left_behind_leave_in_the_same_run_each_once(shop: SmallProject, sandbox: RunningSandbox) -> None:
+    shop.people(6)
+    ref = shop.send(MAIL)
+    sandbox.fault("smtp", "rate_limit", match="u3@", times=2)  # on the kept connection, and on a new one
+    assert shop.run(ref).outcomes["sent"] == 6
+    assert len({kept["to"] for kept in sandbox.taken("smtp")}) == len(sandbox.taken("smtp")) == 6
+
+
+def test_mails_behind_a_connection_that_stays_broken_are_skipped_and_leave_later(shop: SmallProject, sandbox: RunningSandbox) -> None:
+    shop.people(6)
+    ref = shop.send(MAIL)
+    sandbox.fault("smtp", "rate_limit", match="u3@", times=8)
+    result = shop.run(ref)
+    assert (result.status, result.outcomes["sent"], result.outcomes["skipped"], result.outcomes["rejected"]) == ("incomplete", 3, 3, 0)
+    end_pauses(shop)
+    assert shop.run(ref).outcomes["sent"] == 3
+    assert len({kept["to"] for kept in sandbox.taken("smtp")}) == len(sandbox.taken("smtp")) == 6
 
 
 # -- one row is bad -------------------------------------------------------------------------------------------------------
@@ -348,6 +370,8 @@ class Odd(Connector):
             return []
         if "later" in names and len(self.calls) == 1:
             raise Unanswered("UNDERWAY", "What became of it is known later.", 0.0 if "soon" in names else 3600.0)
+        if "nothing" in names:
+            raise Interrupted("BROKEN_OFF", "It broke off before it began.", [])
         if "refused" in names:
             raise Refused("BAD", "Something in it is bad.")
         if "fatal" in names:
@@ -390,6 +414,12 @@ def test_what_may_be_asked_for_again_waits_as_long_as_it_is_told_and_not_for_an_
 ) -> None:
     result = odd_run(shop, names, 2, replace(Odd.objects["rows"], idempotent=True))
     assert (len(Odd.calls), result.outcomes[outcome]) == (calls, 2)
+
+
+def test_a_batch_that_broke_off_before_its_first_row_is_not_called_for_for_ever(shop: SmallProject) -> None:
+    result = odd_run(shop, ["nothing", "a"], 2)
+    assert len(Odd.calls) == 1
+    assert shop.outcomes(result.run_id)["p_0"] == ("unknown", "BROKEN_CONNECTOR")
 
 
 def test_when_a_connector_crashes_what_was_in_flight_beside_it_is_finished_and_written_down(shop: SmallProject) -> None:

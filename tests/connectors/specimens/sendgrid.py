@@ -1,4 +1,4 @@
-"""SendGrid's event webhook, as its emulator signs it: ECDSA over timestamp and raw body, with the CRLF at its end."""
+"""Mail rows, whole and by template; and SendGrid's event webhook, as its emulator signs it: ECDSA over timestamp and raw body, with the CRLF at its end."""
 
 import base64
 import dataclasses
@@ -8,13 +8,22 @@ from typing import Any
 import orjson
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from mail_rows import mail, marker, personal, templated
 
 from connectors.base import Callback
 from connectors.sandbox.sendgrid import KEY
 
-OPTIONS: dict[str, Any] = {}
+__all__ = ["marker", "personal"]
+
+OPTIONS: dict[str, Any] = {"sender": "Sluice 水闸 <news@sender.example>"}
 ADDRESS = "http"
+WRONG = {**OPTIONS, "api_key": "SG.somebody.elses"}
+PARTIAL = {"messages": "row", "batch_messages": "batch"}
 EVENTS = [{"email": "李雷@example.com", "timestamp": 1793412000, "event": "open", "sg_event_id": "e1", "message_id": "m_1"}]
+
+
+def payload(kind: str, number: int) -> dict[str, Any]:
+    return mail(number) if kind == "messages" else templated(number, "d-0123456789abcdef0123456789abcdef")
 
 
 def callback(now: datetime, body: bytes = orjson.dumps(EVENTS) + b"\r\n") -> Callback:
