@@ -5,7 +5,6 @@ Codes: https://cloud.tencent.com/document/api/382/52075 and the common ones of A
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -14,6 +13,7 @@ import httpx
 import orjson
 
 from connectors.base import Answer, ConnectorError, Fatal, Outcome, Refused, Transient, Unanswered, impersonal
+from connectors.sms._numbers import digits
 
 CHINA = timezone(timedelta(hours=8))
 
@@ -83,10 +83,6 @@ def outcomes(response: httpx.Response, numbers: Sequence[str]) -> list[Outcome]:
     if isinstance(first, ConnectorError) and all(isinstance(one, ConnectorError) and one.code == first.code for one in found):
         raise first
     return [_as_outcome(one) for one in found]
-
-
-def digits(number: str) -> str:
-    return re.sub(r"[^0-9]", "", number)
 
 
 def _of_one(status: dict[str, Any] | None) -> Outcome | ConnectorError:

@@ -9,7 +9,6 @@ written in, or by number if their names are numbers.
 from __future__ import annotations
 
 import hmac
-import re
 import time
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -32,12 +31,12 @@ from connectors.base import (
     Strict,
     secret,
 )
+from connectors.sms._numbers import digits, e164
 from connectors.sms._tc3 import authorization
-from connectors.sms._tencent_answer import digits, inner, outcomes, results
+from connectors.sms._tencent_answer import inner, outcomes, results
 
 VERSION = "2021-01-11"
 JSON = "application/json"
-MAINLAND = re.compile(r"(\+?86|0086)?(1[3-9][0-9]{9})")
 MESSAGE: dict[str, Any] = {
     "message": True,
     "contact": "phone",
@@ -137,12 +136,6 @@ class TencentSms(Connector):
 
 
 TWICE = Outcome("skipped", "DUPLICATE_NUMBER", "An earlier row of this batch goes to the same number.")
-
-
-def e164(phone: str) -> str:
-    """With a plus sign, as the API asks; a bare mainland number is one of +86."""
-    mainland = MAINLAND.fullmatch(phone)
-    return f"+86{mainland[2]}" if mainland else f"+{phone.removeprefix('+')}"
 
 
 def variables(fields: dict[str, Any]) -> list[str]:

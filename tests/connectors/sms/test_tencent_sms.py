@@ -25,8 +25,9 @@ from tencentcloud.sms.v20210111.sms_client import SmsClient
 from connectors import sandbox as sandboxes
 from connectors.base import BadSignature, Batch, Callback, ConnectorError, Fatal, Refused, Row, Transient, Unanswered
 from connectors.sandbox import Fault, Pending, Sandbox, fate
+from connectors.sms._numbers import e164
 from connectors.sms._tc3 import authorization
-from connectors.sms.tencent_sms import TencentSms, e164, variables
+from connectors.sms.tencent_sms import TencentSms, variables
 
 NOW = datetime(2026, 10, 31, 2, tzinfo=UTC)
 TOKEN = "sandbox-tencent-callback-token"
