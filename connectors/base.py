@@ -16,6 +16,7 @@ Trouble with one row is a value (`Outcome`). Trouble with the whole request is a
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -222,6 +223,10 @@ class Connector:
     def receive(self, callback: Callback) -> Received:
         """Verify and parse what the vendor sent us. Raises `BadSignature`."""
         raise BadSignature("this destination sends no callbacks")
+
+    async def wait(self, seconds: float) -> None:
+        """Let time pass while the vendor works on a job it took: the one reason for which a connector waits."""
+        await asyncio.sleep(seconds)
 
 
 @dataclass
