@@ -153,6 +153,9 @@ class Object:
     idempotent: bool = False
     idempotency_seconds: float = 0.0
     required: frozenset[str] = frozenset()  # payload fields without which a row is invalid
+    patterns: Mapping[str, str] = field(
+        default_factory=dict, hash=False
+    )  # what fields that are the same for all rows look like, else all are refused
     settings: type[Strict] = NoSettings
 
 

@@ -42,6 +42,7 @@ MESSAGE: dict[str, Any] = {
     "contact": "phone",
     "modes": frozenset(),
     "required": frozenset({"phone", "template_code"}),
+    "patterns": {"sign_name": r"^[^【】\[\]]{2,12}$", "template_code": r"^[0-9]+$"},
 }
 
 

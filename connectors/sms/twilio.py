@@ -36,6 +36,10 @@ class Twilio(Connector):
             concurrency=16,
             modes=frozenset(),
             required=frozenset({"phone"}),
+            patterns={
+                "sign_name": r"^(\+[1-9][0-9]{6,14}|[0-9]{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11})$",
+                "template_code": r"^HX[0-9a-f]{32}$",
+            },
         ),
     }
 
