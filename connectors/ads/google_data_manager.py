@@ -14,15 +14,13 @@ import httpx
 import orjson
 from pydantic import Field, field_validator
 
-from connectors.ads import _identity as identity
 from connectors.ads._google_answer import content, state
 from connectors.ads._google_key import SANDBOX
+from connectors.ads._google_members import FIELDS, identifiers
 from connectors.ads._google_token import Tokens, read
 from connectors.base import Batch, Connector, Fatal, Object, Outcome, Refused, SecretStr, Strict, secret
 
 SCOPE = "https://www.googleapis.com/auth/datamanager"
-FIELDS = {"email", "phone", "first_name", "last_name", "country", "postal_code"}
-GMAIL = ("gmail.com", "googlemail.com")
 Consent = Literal["CONSENT_GRANTED", "CONSENT_DENIED"]
 NOBODY = Outcome(
     "rejected", "NO_IDENTIFIER", "The row identifies nobody: it needs an email, a phone, or a whole name with country and postal code."
@@ -144,26 +142,3 @@ class GoogleDataManager(Connector):
         # Behind an address of one's own, tokens are given there too.
         elsewhere = None if self.address.rstrip("/") == self.base_url else f"{self.address.rstrip('/')}/token"
         return Tokens(self.http, self.options.service_account_key, SCOPE, elsewhere)
-
-
-def identifiers(fields: dict[str, Any]) -> list[dict[str, Any]]:
-    """All that a row says of a person, as Google wants it: hashed, but for country and postal code. Empty if it identifies nobody."""
-    found: list[dict[str, Any]] = []
-    if address := email(fields.get("email")):
-        found.append({"emailAddress": identity.sha256(address)})
-    if number := identity.phone(fields.get("phone")):
-        found.append({"phoneNumber": identity.sha256(f"+{number}")})
-    first, last = identity.text(fields.get("first_name")), identity.text(fields.get("last_name"))
-    country, postal_code = identity.country(fields.get("country")).upper(), str(fields.get("postal_code") or "").strip()
-    if first and last and country and postal_code:
-        names = {"givenName": identity.sha256(first), "familyName": identity.sha256(last)}
-        found.append({"address": {**names, "regionCode": country, "postalCode": postal_code}})
-    return found
-
-
-def email(value: object) -> str:
-    """Google's own mailboxes are one, whatever dots and `+…` are in their name."""
-    name, _, domain = identity.email(value).partition("@")
-    if domain in GMAIL:
-        name = name.partition("+")[0].replace(".", "")
-    return f"{name}@{domain}" if name else ""

@@ -7,45 +7,20 @@ ask by. Let the sync's `key` be made of the identifier: then a changed one is a 
 
 from __future__ import annotations
 
-import hashlib
-import io
 import time
-import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 from uuid import uuid4
 
 from pydantic import Field, model_validator
 
-from connectors.ads import _identity as identity
 from connectors.ads._tencent_answer import data
+from connectors.ads._tencent_file import KINDS, zipped
 from connectors.base import Batch, Connector, Fatal, Object, Outcome, Refused, SecretStr, Strict, Unanswered, secret
 
 WORKING = {"", "PENDING", "WAITING", "PROCESSING"}  # any other state is final
 
 
-def _mobile(value: object) -> str:
-    number = identity.phone(value)
-    return number[2:] if identity.MAINLAND.fullmatch(number) else ""
-
-
-def _md5(value: str) -> str:
-    return hashlib.md5(value.encode(), usedforsecurity=False).hexdigest() if value else ""
-
-
-def _as_it_is(value: object) -> str:
-    return "" if value is None else "".join(str(value).split())
-
-
-# The field of a row that holds each kind of identifier, and how it is made ready.
-KINDS: dict[str, tuple[str, Callable[[object], str]]] = {
-    "HASH_MOBILE_PHONE": ("phone", lambda value: _md5(_mobile(value))),
-    "SHA256_MOBILE_PHONE": ("phone", lambda value: identity.sha256(_mobile(value))),
-    "WECHAT_OPENID": ("openid", _as_it_is),
-    "WX_UNIONID": ("unionid", _as_it_is),
-    "OAID": ("device_id", _as_it_is),
-    "IDFA": ("device_id", lambda value: _as_it_is(value).upper()),
-}
 Kind = Literal["HASH_MOBILE_PHONE", "SHA256_MOBILE_PHONE", "WECHAT_OPENID", "WX_UNIONID", "OAID", "IDFA"]
 
 
@@ -161,11 +136,3 @@ def _outcome(file: dict[str, Any], file_id: str, rows: int) -> Outcome:
     if rows > 1:
         raise Refused(named, f"Tencent Ads {said}.")
     return Outcome("rejected", named, f"Tencent Ads {said}.", file_id)
-
-
-def zipped(lines: Iterable[str]) -> bytes:
-    """A zip file of one text file, the same for the same lines. Hashes hardly get smaller, so they are stored as they are."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr(zipfile.ZipInfo("members.txt"), "".join(f"{line}\n" for line in lines))
-    return buffer.getvalue()

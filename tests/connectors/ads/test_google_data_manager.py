@@ -22,8 +22,9 @@ from google.oauth2 import service_account
 from connectors import sandbox as sandboxes
 from connectors.ads._google_answer import content
 from connectors.ads._google_key import SANDBOX
+from connectors.ads._google_members import email, identifiers
 from connectors.ads._google_token import assertion, read
-from connectors.ads.google_data_manager import SCOPE, GoogleDataManager, Members, email, identifiers
+from connectors.ads.google_data_manager import SCOPE, GoogleDataManager, Members
 from connectors.base import Batch, ConnectorError, Fatal, Refused, Row, SecretStr, Transient
 from connectors.sandbox import Fault, Sandbox
 

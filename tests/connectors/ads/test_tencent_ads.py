@@ -19,7 +19,8 @@ from python_multipart.multipart import parse_options_header
 
 from connectors import sandbox as sandboxes
 from connectors.ads._tencent_answer import data
-from connectors.ads.tencent_ads import KINDS, Members, TencentAds, zipped
+from connectors.ads._tencent_file import KINDS, zipped
+from connectors.ads.tencent_ads import Members, TencentAds
 from connectors.base import Batch, ConnectorError, Fatal, Refused, Row, Transient, Unanswered
 from connectors.sandbox import Fault, Sandbox
 
