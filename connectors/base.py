@@ -171,6 +171,9 @@ class Object:
     bulk_above: int = 0  # plans of more rows leave in batches of `bulk_size`, for vendors who take many in another way (0: they do not)
     bulk_size: int = 0
     required: frozenset[str] = frozenset()  # payload fields without which a row is invalid
+    patterns: Mapping[str, str] = field(
+        default_factory=dict, hash=False
+    )  # what fields that are the same for all rows look like, else all are refused
     settings: type[Strict] = NoSettings
 
 

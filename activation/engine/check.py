@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from activation.engine import audience, columns
+from activation.engine import audience, columns, sms_lint
 from activation.engine.build import BuildFailed, parse
 from activation.engine.columns import Columns
 from activation.engine.declarations import Activation, Declarations
@@ -38,13 +38,15 @@ class Finding:
 
 @dataclass
 class CheckReport:
-    """`broken` will not run. `unseen` could not be looked at without a build. `new` are columns that nothing sends yet."""
+    """`broken` will not run. `unseen` could not be looked at without a build. `new` are columns that nothing sends yet. `advice` is about
+    text messages that will go out, and that a person should look at before."""
 
     checked: int = 0
     models: int = 0
     broken: list[Finding] = field(default_factory=list)
     unseen: list[Finding] = field(default_factory=list)
     new: list[Finding] = field(default_factory=list)
+    advice: list[Finding] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -133,6 +135,17 @@ class _Look:
             self._column(("fields", name), "dim_profiles", column, f"the field `{name}`")
         contact = CONTACTS[self.activation.object.contact or "email"]
         self._column(("destination",), "dim_profiles", contact, f"by which {self.activation.destination.name} reaches a person")
+        if self.activation.channel == "sms":
+            self._text_messages()
+
+    def _text_messages(self) -> None:
+        spec = self.activation.send
+        names: dict[Place, str] = {("content",): spec.content}
+        names |= {("experiment", "content", arm): name for arm, name in (spec.experiment.content if spec.experiment else {}).items()}
+        for place, name in names.items():
+            sms = self.declarations.contents[name].sms if name in self.declarations.contents else None
+            for sentence in sms_lint.advice(name, sms, spec.purpose, self.declarations.policies) if sms else ():
+                self._add(self.report.advice, place, sentence)
 
     def _segments(self, names: list[str] | tuple[str, ...], place: Place) -> None:
         for name in names:

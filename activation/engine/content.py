@@ -96,7 +96,10 @@ class Renderer:
         variant = self.content.sms
         assert variant is not None
         params = {key: self._put(template, values) for key, template in variant.params.items()}
-        return {"phone": contact, "sign_name": variant.sign_name, "template_code": variant.template_code, "params": params}
+        said: dict[str, Any] = {"template_code": variant.template_code, "params": params}
+        if variant.text is not None:
+            said = {"text": self._put(variant.text, values)}
+        return {"phone": contact, "sign_name": variant.sign_name, **said}
 
     def _wechat(self, message_id: str, contact: str, values: dict[str, Any]) -> dict[str, Any]:
         variant = self.content.wechat

@@ -17,11 +17,23 @@ class EmailContent(Spec):
 
 
 class SmsContent(Spec):
-    """A text message by the provider's template: its code, the signature it carries, and its parameters."""
+    """A text message, by a template of the provider's (its code, the signature it carries, its parameters) or as the `text` itself.
 
-    sign_name: str
-    template_code: str
+    Providers in China take templates only. `wording` is the template's text as it was filed, variables and all (`尊敬的${name}，…`): nothing is
+    sent of it; with it `sluice check` can see what a person will read, and how many parts it takes.
+    """
+
+    sign_name: str | None = None
+    template_code: str | None = None
     params: dict[str, str] = Field(default={})
+    text: str | None = None
+    wording: str | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> SmsContent:
+        if (self.template_code is None) == (self.text is None):
+            raise ValueError("write either a `template_code` or the `text` itself")
+        return self
 
 
 class WechatContent(Spec):

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from activation.engine import alert_channels, templates, ties
+from activation.engine import alert_channels, sms_lint, templates, ties
 from activation.engine.activations import Activation as Activation
 from activation.engine.alert_channels import Alerts
 from activation.engine.content_specs import Content
@@ -206,6 +206,7 @@ class Declarations:
                     self._check_variant(file, ("experiment", "content", arm), name, said, destination)
             target = self._object(file, destination, said.get("object"))
             if target:
+                self._check_sms(file, said, destination, target)
                 if not target.message:
                     file.fault(("object",), f"`{said['object']}` is not a message. A send needs one; keep records equal with a sync.")
                 self._check_words(file, said, target)
@@ -299,6 +300,17 @@ class Declarations:
             file.fault(
                 ("content",), f"`{said['object']}` takes `{wanted}`, which the wechat variant of content `{said['content']}` does not have."
             )
+
+    def _check_sms(self, file: YamlFile, said: Mapping[str, Any], destination: Destination, target: Object) -> None:
+        experiment = said.get("experiment")
+        arms = experiment.get("content") if isinstance(experiment, dict) else getattr(experiment, "content", None)
+        names: dict[Place, Any] = {("content",): said.get("content")}
+        names |= {("experiment", "content", arm): name for arm, name in (arms.items() if isinstance(arms, dict) else ())}
+        for place, name in names.items():
+            content = self.contents.get(name) if isinstance(name, str) else None
+            if content is not None and content.sms is not None and destination.connector.channel == "sms":
+                for message in sms_lint.faults(str(name), content.sms, target, destination.connector_name):
+                    file.fault(place, message)
 
     def _check_source(self, file: YamlFile, said: Mapping[str, Any]) -> None:
         name = file.path.stem

@@ -36,6 +36,8 @@ def templates(folder: Path, content: Content) -> Iterator[Template]:
     if content.sms:
         for name, text in content.sms.params.items():
             yield Template("sms", ("sms", "params", name), text)
+        if content.sms.text is not None:
+            yield Template("sms", ("sms", "text"), content.sms.text)
     if content.wechat:
         for name, text in content.wechat.data.items():
             yield Template("wechat", ("wechat", "data", name), text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
+from starlette.datastructures import Headers
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from connectors.sandbox.faults import KINDS, Fault
 
@@ -67,6 +69,19 @@ class Outgoing:
     events: int = 1
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+
+
+class Marked(Route):
+    """An endpoint on a path that several vendors have: it takes the requests that carry its vendor's `header`."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], *, header: str, methods: Sequence[str]) -> None:
+        super().__init__(path, endpoint, methods=list(methods))
+        self.header = header
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] == "http" and self.header not in Headers(scope=scope):
+            return Match.NONE, {}
+        return super().matches(scope)
 
 
 class Emulator:

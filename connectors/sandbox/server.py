@@ -24,7 +24,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connectors.sandbox import page, receipts
-from connectors.sandbox.emulator import Emulator, Kept, find
+from connectors.sandbox.emulator import Emulator, Kept, Marked, find
 from connectors.sandbox.faults import Fault, Faults
 from connectors.sandbox.journal import Journal
 
@@ -133,11 +133,14 @@ class Sandbox:
                 while connection in connections:
                     await asyncio.sleep(0)
 
-    def _vendor_routes(self) -> Iterator[Route]:
+    def _vendor_routes(self) -> list[Route]:
+        routes = []
         for emulator in self.emulators.values():
             for route in emulator.routes():
                 route.app = _Faulty(route.app, emulator)
-                yield route
+                routes.append(route)
+        # Where vendors share a path, those that know their own requests look first.
+        return sorted(routes, key=lambda route: not isinstance(route, Marked))
 
     def _own_routes(self) -> list[Route]:
         return [

@@ -42,6 +42,7 @@ MESSAGE: dict[str, Any] = {
     "contact": "phone",
     "modes": frozenset(),
     "required": frozenset({"phone", "sign_name", "template_code"}),
+    "patterns": {"sign_name": r"^[^【】\[\]]{2,12}$", "template_code": r"^SMS_[0-9]+$"},
 }
 
 

@@ -121,6 +121,36 @@ def sms(phone: str, when: str, code: str = "DELIVERED", out_id: str = "") -> Rec
     }
 
 
+def tencent_sms(phone: str, when: str, errmsg: str = "DELIVRD", sid: str | None = None) -> Record:
+    """As the connector hands it on. `when` is what the clock in China shows."""
+    return "sms/receipts.jsonl", {
+        "vendor": "tencent_sms",
+        "phone_number": phone,
+        "user_receive_time": when,
+        "report_status": "SUCCESS" if errmsg == "DELIVRD" else "FAIL",
+        "errmsg": errmsg,
+        "sid": sid or f"5000:{next(NUMBERS)}",
+    }
+
+
+def tencent_reply(phone: str, when: str, text: str) -> Record:
+    """As the connector hands it on."""
+    return "sms/receipts.jsonl", {"vendor": "tencent_sms", "phone_number": phone, "text": text, "time": int(at(when).timestamp())}
+
+
+def twilio(phone: str, when: str, status: str, **fields: str) -> Record:
+    """As the connector hands it on."""
+    return "sms/receipts.jsonl", {
+        "vendor": "twilio",
+        "phone_number": phone,
+        "received_at": at(when).isoformat(),
+        "MessageSid": f"SM{next(NUMBERS)}",
+        "SmsStatus": status,
+        **({} if status == "received" else {"MessageStatus": status}),
+        **fields,
+    }
+
+
 def wechat(openid: str, event: str, when: str, **elements: str) -> Record:
     return "wechat/callbacks.jsonl", {
         "appid": "wx1",

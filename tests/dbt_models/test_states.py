@@ -6,7 +6,24 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sent_records import at, consent, contact, crm_change, form, identify, mail, opportunity, order, page, sms, tracking, wechat
+from sent_records import (
+    at,
+    consent,
+    contact,
+    crm_change,
+    form,
+    identify,
+    mail,
+    opportunity,
+    order,
+    page,
+    sms,
+    tencent_reply,
+    tencent_sms,
+    tracking,
+    twilio,
+    wechat,
+)
 from warehouse_house import House, Record
 
 NOW = at("2026-06-30 00:00")
@@ -66,6 +83,19 @@ RECORDS: list[Record] = [
     mail("bounce", "before@mail.example", "2026-06-02 10:00", type="bounce", status="5.1.1"),
     sms("13911110001", "2026-06-01 18:00:00", "MOBILE_NOT_EXIST"),
     sms("13911110002", "2026-06-01 18:00:00", "DELIVERED", out_id=MESSAGE(2)),
+    # the other vendors of text messages, and what people answer
+    tencent_sms("+8613911110003", "2026-06-01 18:00:00", sid="5000:1"),
+    tencent_sms("+8613911110004", "2026-06-01 18:00:00", "MK:0001"),
+    twilio("+13105550001", "2026-06-01 10:00", "sent", message_id=MESSAGE(5)),
+    twilio("+13105550001", "2026-06-01 10:01", "delivered", message_id=MESSAGE(5)),
+    twilio("+13105550002", "2026-06-01 10:00", "undelivered", ErrorCode="30005"),
+    twilio("+13105550002", "2026-06-01 10:00", "undelivered", ErrorCode="30003"),
+    twilio("+13105550002", "2026-06-01 10:00", "undelivered", ErrorCode="30007"),
+    twilio("+13105550003", "2026-06-01 10:00", "failed", ErrorCode="21610"),
+    twilio("+13105550004", "2026-06-01 10:00", "received", Body="Stop!", To="+15017122661"),
+    twilio("+13105550005", "2026-06-01 10:00", "received", Body="do not stop", To="+15017122661"),
+    tencent_reply("+8613911110005", "2026-06-01 10:00", " td "),
+    tencent_reply("+8613911110006", "2026-06-01 10:00", "谢谢"),
     wechat("o-follows", "TEMPLATESENDJOBFINISH", "2026-06-04 10:00", MsgID="777", Status="success"),
     # mail that a person opened, and a machine
     mail("delivered", "reads@mail.example", "2026-06-05 10:00", MESSAGE(3)),
@@ -114,6 +144,8 @@ SENT = [
     (MESSAGE(2), "b-2", "+8613911110002", "sms/offer", "sms", "promotion"),
     (MESSAGE(3), None, "reads@mail.example", "mail/letter", "email", "newsletter"),
     (MESSAGE(4), "777", "o-follows", "wechat/notice", "wechat", "service_notice"),
+    (MESSAGE(5), "SM0", "+13105550001", "twilio/offer", "sms", "promotion"),
+    (MESSAGE(6), "5000:1", "+8613911110003", "tencent/offer", "sms", "promotion"),
 ]
 
 
@@ -262,7 +294,37 @@ def test_receipts_find_their_message_by_our_id_or_by_the_providers(house: House)
         MESSAGE(2): ["delivered"],
         MESSAGE(3): ["delivered", "opened", "opened"],
         MESSAGE(4): ["delivered"],
+        MESSAGE(5): ["accepted", "delivered"],
+        MESSAGE(6): ["delivered"],
     }
+
+
+def test_every_vendor_of_text_messages_speaks_one_vocabulary(house: House) -> None:
+    found = house.rows(
+        "select identifier, list(event_type || coalesce('.' || bounce_type, '') order by code) from marts.fct_message_events "
+        "where identifier like '+1310555%' or identifier between '+8613911110003' and '+8613911110006' group by 1 order by 1"
+    )
+    assert found == [
+        ("+13105550001", ["delivered", "accepted"]),
+        ("+13105550002", ["bounced.soft", "bounced.hard", "failed"]),
+        ("+13105550003", ["unsubscribed"]),
+        ("+13105550004", ["unsubscribed"]),
+        ("+13105550005", ["replied"]),
+        ("+8613911110003", ["delivered"]),
+        ("+8613911110004", ["bounced.hard"]),
+        ("+8613911110005", ["unsubscribed"]),
+        ("+8613911110006", ["replied"]),
+    ]
+    moments = (
+        "select distinct occurred_at from marts.fct_message_events where identifier in ('+8613911110003', '+8613911110005', '+13105550003')"
+    )
+    assert house.column(moments) == [at("2026-06-01 10:00").replace(tzinfo=None)]
+
+
+def test_an_opt_out_by_text_message_withdraws_consent_to_marketing_there(house: House) -> None:
+    for phone in ("+13105550003", "+13105550004", "+8613911110005"):
+        assert _consent(house, phone, "sms", "promotion") == "withdrawn"
+    assert _consent(house, "+13105550005", "sms", "promotion") is None
 
 
 def test_times_of_the_chinese_provider_are_read_as_chinese_time(house: House) -> None:

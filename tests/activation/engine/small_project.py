@@ -98,7 +98,7 @@ class SmallProject:
         objects = {"hubspot": "contacts", "partner": "rows", "files": "rows", "wechat": "tags"}
         spec = {
             "model": "sync_people",
-            "object": objects[ref.split("/")[0]],
+            "object": objects.get(ref.split("/")[0]),
             "key": "profile_id",
             "match_on": "email",
             "purpose": "sales_contact",

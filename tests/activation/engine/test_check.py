@@ -48,7 +48,7 @@ def said(report: CheckReport) -> Iterator[tuple[str, str]]:
 
 def test_what_is_shipped_fits_and_no_warehouse_is_made(sound: tuple[Project, CheckReport]) -> None:
     project, report = sound
-    assert (report.broken, report.unseen) == ([], [])
+    assert (report.broken, report.unseen, report.advice) == ([], [], [])
     assert report.checked == len(list((REPOSITORY / "activation").glob("syncs/*/*.yml"))) + len(
         list((REPOSITORY / "activation").glob("sends/*.yml"))
     )
@@ -150,3 +150,12 @@ def test_what_cannot_be_read_is_not_guessed(sql: str) -> None:
 
 def test_a_contract_is_believed_before_the_sql() -> None:
     assert columns.of(node("select a from x", contract=True, b="integer")).types == {"b": "integer"}
+
+
+def test_what_a_person_should_look_at_in_a_text_message_breaks_nothing(project: Project) -> None:
+    edit(project, "activation/content/autumn_offer.yml", "拒收请回复R$", "不要错过")
+    report = check(project)
+    (advice,) = report.advice
+    assert report.ok
+    assert (advice.ref, advice.file) == ("sms/autumn_offer", "activation/sends/autumn_offer.yml")
+    assert "does not say how to opt out" in advice.sentence

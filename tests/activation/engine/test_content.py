@@ -69,6 +69,12 @@ def test_a_text_message_fills_the_providers_parameters(tmp_path: Path) -> None:
     assert made == {"phone": "+8613800000000", "sign_name": "云起", "template_code": "SMS_1", "params": {"name": "美"}}
 
 
+def test_a_text_message_may_be_its_text(tmp_path: Path) -> None:
+    text = renderer(tmp_path, sms={"text": "Hello {{ name }} & co", "wording": "nothing is sent of it"}, channel="sms")
+    made = orjson.loads(text.render(MESSAGE, "+8613800000000", {"name": "美"}))
+    assert made == {"phone": "+8613800000000", "sign_name": None, "text": "Hello 美 & co"}
+
+
 def test_a_wechat_message_leads_through_a_signed_link(tmp_path: Path) -> None:
     made = orjson.loads(renderer(tmp_path, "wechat").render(MESSAGE, "o123456", {"name": "Mei"}))
     assert made["data"] == {"first": {"value": "Mei"}}
