@@ -19,6 +19,7 @@ from activation.engine.declarations import Activation, Declarations
 from activation.engine.destinations import is_loopback
 from activation.engine.errors import SluiceError, UsageError
 from activation.engine.project import Project
+from activation.engine.yaml_file import did_you_mean
 
 app = typer.Typer(
     help="The warehouse as the marketing-automation system: land, build, plan, run, explain.",
@@ -296,14 +297,36 @@ def collect(
     public_url: Annotated[
         str | None, typer.Option("--public-url", envvar="SLUICE_COLLECTOR_URL", help="The address that vendors and people reach it by.")
     ] = None,
+    origin: Annotated[
+        list[str] | None,
+        typer.Option("--origin", envvar="SLUICE_ORIGINS", help="A site whose pages may send events (several times; default: any)."),
+    ] = None,
+    rate: Annotated[
+        float, typer.Option("--rate-limit", envvar="SLUICE_RATE_LIMIT", min=0, help="Requests a second from one address (0: no limit).")
+    ] = 200,
 ) -> None:
-    """Run the collector: events, webhooks, clicks, opens, unsubscribes come in here."""
+    """Run the collector: events, forms, webhooks, clicks, opens, unsubscribes and preferences come in here."""
     from activation.collector.server import serve
     from activation.engine.destinations import receivers
 
     session: Session = context.obj
     keys = {key: source or "web_events" for key, _, source in (one.partition("=") for one in write_key)} if write_key else None
-    serve(session.project, host, port, receivers=receivers(session.declarations().destinations), write_keys=keys, base_url=public_url)
+    declarations = session.declarations()
+    for source in sorted(set((keys or {}).values()) - set(declarations.sources)):
+        raise UsageError(
+            f"--write-key: there is no source `{source}` in activation/sources.{did_you_mean(source, set(declarations.sources))}"
+        )
+    serve(
+        session.project,
+        host,
+        port,
+        receivers=receivers(declarations.destinations),
+        write_keys=keys,
+        base_url=public_url,
+        origins=origin or ["*"],
+        per_second=rate or None,
+        topics=declarations.policies.topics,
+    )
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Signed links in messages: click redirects, open pixels, unsubscribe pages.
+"""Signed links in messages: click redirects, open pixels, unsubscribe pages, preference centres.
 
     token = base64url( version 1 | kind 1 | last day 2 | message id 16 | data | tag 16 )
 
@@ -25,19 +25,20 @@ import httpx
 
 from activation.engine.errors import UsageError
 
-Kind = Literal["click", "open", "unsubscribe"]
+Kind = Literal["click", "open", "unsubscribe", "preferences"]
 
 VARIABLE = "SLUICE_SECRET"
 SHORTEST_KEY = 32
 LONGEST_TARGET = 2048
 
 _VERSION = 1
-_CODES: dict[Kind, int] = {"click": ord("c"), "open": ord("o"), "unsubscribe": ord("u")}
+_CODES: dict[Kind, int] = {"click": ord("c"), "open": ord("o"), "unsubscribe": ord("u"), "preferences": ord("p")}
 # An old mail may be found years later, and leaving must still work then.
 _LIFETIME: dict[Kind, timedelta] = {
     "click": timedelta(days=400),
     "open": timedelta(days=400),
     "unsubscribe": timedelta(days=3650),
+    "preferences": timedelta(days=400),
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HEAD, _TAG = 20, 16
@@ -95,6 +96,10 @@ class Links:
                 raise ValueError("channel and purpose are lower-case names")
         return f"{self.base_url}/u/{self._token('unsubscribe', message_id, f'{channel} {purpose}'.encode('ascii'))}"
 
+    def preferences(self, message_id: str) -> str:
+        """The address where the receiver of a message says what may come, by topic and channel."""
+        return f"{self.base_url}/p/{self._token('preferences', message_id, b'')}"
+
     def read(self, token: str, kind: Kind, now: datetime) -> Link:
         """What `token` says, if we made it, for this kind, and it has not expired. Raises BadToken."""
         if len(token) > _LONGEST_TOKEN:
@@ -119,7 +124,7 @@ class Links:
         message_id, data = f"m_{body[4:_HEAD].hex()}", body[_HEAD:].decode("ascii")
         if kind == "click":
             return Link(kind, message_id, expires_at, url=data)
-        if kind == "open":
+        if kind in {"open", "preferences"}:
             return Link(kind, message_id, expires_at)
         channel, _, purpose = data.partition(" ")
         return Link(kind, message_id, expires_at, channel=channel, purpose=purpose)

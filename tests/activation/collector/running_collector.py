@@ -23,6 +23,7 @@ import uvicorn
 
 from activation.collector.app import build
 from activation.collector.body import Bodies
+from activation.collector.rates import Rates
 from activation.collector.spool import Spool
 from activation.engine.links import Links
 from connectors.base import BadSignature, Callback, Connector, Received
@@ -105,20 +106,25 @@ def start(
     write_keys: Mapping[str, str] | None = None,
     spool: Mapping[str, Any] | None = None,
     bodies: Mapping[str, Any] | None = None,
+    per_second: float | None = None,
+    public: str | None = PUBLIC,
 ) -> Running:
+    """`public` is the address that vendors and people know it by; None: the one where it really is."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     app = build(
         Spool(folder, **(spool or {})),
-        LINKS,
+        Links(KEY, public or url, issued_at=NOW),
         {"vendor": SignedHook(None), "silent": Connector(None)},
         write_keys,
         lambda: NOW,
         bodies=Bodies(**(bodies or {})),
+        rates=Rates(per_second, 3),
+        topics={"newsletter": "News and articles.", "product_news": "What is new in the product."},
     )
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", ws="none"))
-    listener = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     # The socket listens already: this request waits in its queue until the server takes it.
     http = httpx.Client(base_url=url, timeout=20, trust_env=False)
     assert http.get("/healthz").status_code == 200
