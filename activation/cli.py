@@ -14,12 +14,13 @@ import typer
 
 from activation import screens
 from activation.cli_check import check, doctor
+from activation.cli_collect import collect
 from activation.cli_ledger import app as ledger_commands
+from activation.cli_messages import qr
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.destinations import is_loopback
 from activation.engine.errors import SluiceError, UsageError
 from activation.engine.project import Project
-from activation.engine.yaml_file import did_you_mean
 
 app = typer.Typer(
     help="The warehouse as the marketing-automation system: land, build, plan, run, explain.",
@@ -255,6 +256,8 @@ def _refuse_replay(session: Session, activation: Activation) -> None:
 app.add_typer(ledger_commands)
 app.command()(check)
 app.command()(doctor)
+app.command()(qr)
+app.command()(collect)
 
 
 @app.command()
@@ -278,55 +281,6 @@ def explain(
     session: Session = context.obj
     found = explain_person(session.project, identifier, session.declarations())
     screens.explained(found, json)
-
-
-@app.command()
-def collect(
-    context: typer.Context,
-    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="SLUICE_COLLECTOR_PORT", help="The port.")] = 4020,
-    write_key: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--write-key",
-            envvar="SLUICE_WRITE_KEYS",
-            metavar="KEY[=SOURCE]",
-            help="Accept events with this key only (may be given several times).",
-        ),
-    ] = None,
-    public_url: Annotated[
-        str | None, typer.Option("--public-url", envvar="SLUICE_COLLECTOR_URL", help="The address that vendors and people reach it by.")
-    ] = None,
-    origin: Annotated[
-        list[str] | None,
-        typer.Option("--origin", envvar="SLUICE_ORIGINS", help="A site whose pages may send events (several times; default: any)."),
-    ] = None,
-    rate: Annotated[
-        float, typer.Option("--rate-limit", envvar="SLUICE_RATE_LIMIT", min=0, help="Requests a second from one address (0: no limit).")
-    ] = 200,
-) -> None:
-    """Run the collector: events, forms, webhooks, clicks, opens, unsubscribes and preferences come in here."""
-    from activation.collector.server import serve
-    from activation.engine.destinations import receivers
-
-    session: Session = context.obj
-    keys = {key: source or "web_events" for key, _, source in (one.partition("=") for one in write_key)} if write_key else None
-    declarations = session.declarations()
-    for source in sorted(set((keys or {}).values()) - set(declarations.sources)):
-        raise UsageError(
-            f"--write-key: there is no source `{source}` in activation/sources.{did_you_mean(source, set(declarations.sources))}"
-        )
-    serve(
-        session.project,
-        host,
-        port,
-        receivers=receivers(declarations.destinations),
-        write_keys=keys,
-        base_url=public_url,
-        origins=origin or ["*"],
-        per_second=rate or None,
-        topics=declarations.policies.topics,
-    )
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The pages people see: unsubscribe, unsubscribed, preferences, and a link that does not work. In Chinese or English, as the browser asks.
+"""The pages people see: unsubscribe, unsubscribed, preferences, check-in, and a link that does not work. In Chinese or English, as the browser asks.
 
 They need no script, no cookie and nothing from elsewhere, and cannot be framed.
 """
@@ -32,7 +32,8 @@ _WORDS = {
         "preferences": "What may we send you?", "preferences_why": "Only what you choose here changes; everything else stays as it is.",
         "as_it_is": "no change", "yes": "yes, please", "no": "no, thanks", "save": "Save", "nothing_at_all": "Unsubscribe from all of these",
         "choice": "{topic} by {channel}: {answer}", "kept": "Your choice is saved.", "unchanged": "Nothing was changed.",
-        "choose": "Choose what you receive",
+        "choose": "Choose what you receive", "check_in": "Check in", "checked_in": "You are checked in.", "full_name": "Name",
+        "phone": "Phone", "check_in_wrong": "Please give a phone number or an e-mail address that is right.",
     },
     "zh": {
         "ask": "确定退订吗？", "button": "退订", "done": "您已退订。",
@@ -44,7 +45,8 @@ _WORDS = {
         "preferences": "您希望收到哪些消息？", "preferences_why": "只有您在此选择的内容会改变，其余保持不变。",
         "as_it_is": "不变", "yes": "接收", "no": "不接收", "save": "保存", "nothing_at_all": "全部退订",
         "choice": "通过{channel}接收{topic}：{answer}", "kept": "您的选择已保存。", "unchanged": "未做任何更改。",
-        "choose": "选择接收的内容",
+        "choose": "选择接收的内容", "check_in": "签到", "checked_in": "签到成功。", "full_name": "姓名",
+        "phone": "手机", "check_in_wrong": "请填写正确的手机号或邮箱。",
     },
 }  # fmt: skip
 
@@ -54,7 +56,7 @@ _PAGE = """<!doctype html>
 <style>
 body {{ font: 1.1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 15vh auto; padding: 0 1.5rem; color: #222; background: #fff }}
 h1 {{ font-size: 1.5rem }} fieldset {{ border: 1px solid #8886; border-radius: .4rem; margin: 0 0 1rem; padding: .6rem 1rem }}
-label {{ display: flex; justify-content: space-between; gap: 1rem; margin: .4rem 0 }} select {{ font: inherit }} small {{ opacity: .7 }}
+label {{ display: flex; justify-content: space-between; gap: 1rem; margin: .4rem 0 }} select, input {{ font: inherit; max-width: 65% }} small {{ opacity: .7 }}
 button.plain {{ background: none; color: inherit; text-decoration: underline; padding: .6rem }} button {{ font: inherit; padding: .6rem 1.6rem; border: 0; border-radius: .4rem; background: #1a5fb4; color: #fff }}
 @media (prefers-color-scheme: dark) {{ body {{ color: #eee; background: #1c1c1c }} }}
 </style></head>

@@ -61,6 +61,22 @@ def faults(folder: Path, content: Content) -> Iterator[tuple[tuple[str, ...], st
             yield template.place, f"{where} is not a template: {(error.message or '').rstrip('.')}."
 
 
+def page_faults(page: Path, given: set[str]) -> Iterator[str]:
+    """What is wrong with a page around something that is `given`: its `form` has to stand in it, and nothing else may be asked for."""
+    environment = ImmutableSandboxedEnvironment()
+    try:
+        asked = meta.find_undeclared_variables(environment.parse(page.read_text(encoding="utf-8")))
+    except UnicodeDecodeError as error:
+        yield f"{page.name} is not UTF-8 text (byte {error.start + 1}). Save it as UTF-8."
+    except TemplateSyntaxError as error:
+        yield f"{page.name}, line {error.lineno}, is not a template: {(error.message or '').rstrip('.')}."
+    else:
+        if "form" not in asked:
+            yield f"{page.name} has no `{{{{ form }}}}`, where the form belongs."
+        for name in sorted(asked - given):
+            yield f"{page.name} asks for `{name}`. It is given: {', '.join(sorted(given))}."
+
+
 def needs(folder: Path, content: Content, channel: str) -> set[str]:
     """The fields that a channel's templates ask for, but for those that are asked whether they are there."""
     environment = ImmutableSandboxedEnvironment()

@@ -25,6 +25,7 @@ from activation.collector.app import build
 from activation.collector.body import Bodies
 from activation.collector.rates import Rates
 from activation.collector.spool import Spool
+from activation.engine.form_specs import Form
 from activation.engine.links import Links
 from connectors.base import BadSignature, Callback, Connector, Received
 
@@ -50,6 +51,33 @@ def until(true: Callable[[], bool], seconds: float = 30) -> None:
     while not true():
         assert time.monotonic() < end, "it did not happen"
         threading.Event().wait(0.02)
+
+
+FORMS = {
+    "demo": Form.model_validate(
+        {
+            "title": {"en": "A demo", "zh": "演示"},
+            "fields": {
+                "email": {"title": "E-mail", "format": "email"},
+                "phone": {"title": "Phone", "format": "phone"},
+                "size": {"title": "People", "type": "integer", "minimum": 1},
+                "topic": {"title": "Topic", "enum": ["mail", "sms"]},
+                "news": {"title": "News?", "type": "boolean"},
+                "message": {"title": "Message", "format": "multiline", "maxLength": 50},
+            },
+            "required": ["email"],
+            "consent": {"wording": {"en": "Write to me.", "zh": "请给我写信。"}, "purposes": ["newsletter"], "channels": ["email"]},
+            "thanks": {"en": "Thank you.", "zh": "谢谢。"},
+        }
+    ),
+    "strict": Form.model_validate(
+        {
+            "title": "Strict",
+            "fields": {"email": {"title": "E-mail", "format": "email"}},
+            "consent": {"wording": "I agree.", "purposes": ["promotion"], "channels": ["sms"], "required": True},
+        }
+    ),
+}
 
 
 class SignedHook(Connector):
@@ -120,6 +148,7 @@ def start(
         lambda: NOW,
         bodies=Bodies(**(bodies or {})),
         rates=Rates(per_second, 3),
+        forms=FORMS,
         topics={"newsletter": "News and articles.", "product_news": "What is new in the product."},
     )
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", ws="none"))
