@@ -16,7 +16,7 @@ from activation import screens
 from activation.cli_check import check, doctor
 from activation.cli_collect import collect
 from activation.cli_ledger import app as ledger_commands
-from activation.cli_messages import qr
+from activation.cli_messages import preview, qr
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.destinations import is_loopback
 from activation.engine.errors import SluiceError, UsageError
@@ -256,6 +256,7 @@ def _refuse_replay(session: Session, activation: Activation) -> None:
 app.add_typer(ledger_commands)
 app.command()(check)
 app.command()(doctor)
+app.command()(preview)
 app.command()(qr)
 app.command()(collect)
 

@@ -40,6 +40,8 @@ def check(
             screens.say(f"unseen: {_where(finding)}: {finding.sentence}")
         for finding in report.new:
             screens.say(f"new: {_where(finding)}: {finding.sentence}")
+        for finding in report.advice:
+            screens.say(f"advice: {_where(finding)}: {finding.sentence}")
         what = f"{report.checked} syncs and sends beside {report.models} models"
         refs = len({finding.ref for finding in report.broken if finding.ref})
         screens.say(f"Looked at {what}: {'all fit.' if report.ok else f'{len(report.broken)} things are broken, in {refs} of them.'}")

@@ -295,16 +295,16 @@ class Declarations:
             file.fault((), f"`raw.{name}` is a table of Sluice's own. Give the source another name.")
 
     def _check_content(self, file: YamlFile, said: Mapping[str, Any]) -> None:
-        email = said.get("email")
-        name = getattr(email, "html", None) or (email.get("html") if isinstance(email, dict) else None)
-        if isinstance(name, str):
-            html = file.path.parent / name
-            if not html.is_file() or file.path.parent.resolve() not in html.resolve().parents:
-                file.fault(("email", "html"), f"there is no file `{name}` beside it.")
-                return
-        if not file.faults:
-            for place, message in templates.faults(file.path.parent, Content.model_validate(file.data)):
-                file.fault(place, message)
+        if file.faults:
+            return
+        content, missing = Content.model_validate(file.data), False
+        for place, name in templates.pages(content):
+            page = file.path.parent / name
+            if not page.is_file() or file.path.parent.resolve() not in page.resolve().parents:
+                file.fault(place, f"there is no file `{name}` beside it.")
+                missing = True
+        for place, message in () if missing else templates.faults(file.path.parent, content):
+            file.fault(place, message)
 
     def _check_form(self, file: YamlFile, said: Mapping[str, Any]) -> None:
         page, content = said.get("page"), self.project.declarations / "content"

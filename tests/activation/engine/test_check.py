@@ -150,3 +150,12 @@ def test_what_cannot_be_read_is_not_guessed(sql: str) -> None:
 
 def test_a_contract_is_believed_before_the_sql() -> None:
     assert columns.of(node("select a from x", contract=True, b="integer")).types == {"b": "integer"}
+
+
+def test_advice_about_messages_is_told_and_breaks_nothing(project: Project) -> None:
+    edit(project, "activation/content/monthly_letter.yml", r"^  subject: .*", "  subject: BUY THIS NOW")
+    report = check(project)
+    assert [(one.file, one.sentence) for one in report.advice] == [
+        ("activation/content/monthly_letter.yml", "the subject is all capitals, which filters take for spam.")
+    ]
+    assert report.ok
