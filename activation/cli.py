@@ -14,7 +14,9 @@ import typer
 
 from activation import screens
 from activation.cli_check import check, doctor
+from activation.cli_collect import collect
 from activation.cli_ledger import app as ledger_commands
+from activation.cli_messages import preview, qr
 from activation.cli_pull import pull
 from activation.cli_upload import upload
 from activation.engine.declarations import Activation, Declarations
@@ -254,7 +256,7 @@ def _refuse_replay(session: Session, activation: Activation) -> None:
 
 
 app.add_typer(ledger_commands)
-for command in (pull, upload, check, doctor):
+for command in (pull, upload, check, doctor, preview, qr, collect):
     app.command()(command)
 
 
@@ -279,33 +281,6 @@ def explain(
     session: Session = context.obj
     found = explain_person(session.project, identifier, session.declarations())
     screens.explained(found, json)
-
-
-@app.command()
-def collect(
-    context: typer.Context,
-    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="SLUICE_COLLECTOR_PORT", help="The port.")] = 4020,
-    write_key: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--write-key",
-            envvar="SLUICE_WRITE_KEYS",
-            metavar="KEY[=SOURCE]",
-            help="Accept events with this key only (may be given several times).",
-        ),
-    ] = None,
-    public_url: Annotated[
-        str | None, typer.Option("--public-url", envvar="SLUICE_COLLECTOR_URL", help="The address that vendors and people reach it by.")
-    ] = None,
-) -> None:
-    """Run the collector: events, webhooks, clicks, opens, unsubscribes come in here."""
-    from activation.collector.server import serve
-    from activation.engine.destinations import receivers
-
-    session: Session = context.obj
-    keys = {key: source or "web_events" for key, _, source in (one.partition("=") for one in write_key)} if write_key else None
-    serve(session.project, host, port, receivers=receivers(session.declarations().destinations), write_keys=keys, base_url=public_url)
 
 
 @app.command()

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -19,18 +20,24 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from activation.collector import pages
 from activation.collector.body import Bodies
+from activation.collector.checkins import CheckIns
 from activation.collector.counters import MEDIA_TYPE, Counters
 from activation.collector.events import Events
+from activation.collector.forms import Forms
 from activation.collector.hooks import Hooks
 from activation.collector.json_text import TooDeep
+from activation.collector.preferences import Preferences
+from activation.collector.rates import Rates
 from activation.collector.refusal import Refusal, too_busy, unwritable
+from activation.collector.snippet import Snippet
 from activation.collector.spool import Spool, SpoolFull, SpoolUnwritable
 from activation.collector.tracking import Tracking
+from activation.engine.form_specs import Form
 from activation.engine.links import Links
 from connectors.base import Connector
 
 log = logging.getLogger("sluice.collector")
-_PARTS = frozenset({"v1", "hooks", "c", "o", "u", "healthz", "metrics"})
+_PARTS = frozenset({"v1", "hooks", "c", "o", "u", "p", "f", "k", "sluice.js", "healthz", "metrics"})
 
 
 def utc_now() -> datetime:
@@ -46,13 +53,18 @@ def build(
     *,
     origins: Sequence[str] = ("*",),
     bodies: Bodies | None = None,
+    rates: Rates | None = None,
+    topics: Mapping[str, str] | None = None,
+    forms: Mapping[str, Form] | None = None,
+    content: Path = Path(),
 ) -> Starlette:
     """The application. It starts and closes `spool`.
 
     `receivers`: connectors by destination, for /hooks/<destination>. `write_keys`: the raw source each key writes into; None takes
-    events with any key or none. `origins`: the sites whose scripts may send events.
+    events with any key or none. `origins`: the sites whose scripts may send events. `rates`: how much of what anyone may send one
+    address sends. `topics`: what the preference centre asks about, with descriptions. `forms` are served with their pages in `content`.
     """
-    counters, bodies = Counters(), bodies or Bodies()
+    counters, bodies, rates = Counters(), bodies or Bodies(), rates or Rates(None)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -71,12 +83,25 @@ def build(
         text = counters.text(spool_lines_total=spool.appended, spool_bytes_total=spool.written, spool_syncs_total=spool.commits)
         return Response(text, media_type=MEDIA_TYPE)
 
-    cors = Middleware(CORSMiddleware, allow_origins=origins, allow_methods=["POST"], allow_headers=["*"], max_age=86400)
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["*"],
+        expose_headers=["Retry-After"],
+        max_age=86400,
+    )
+    served = Forms(spool, bodies, counters, clock, forms or {}, content, rates, origins)
+    events = Events(spool, bodies, counters, clock, write_keys, rates, links.base_url)
     app = Starlette(
         routes=[
-            Mount("/v1", routes=Events(spool, bodies, counters, clock, write_keys).routes(), middleware=[cors]),
+            Mount("/v1", routes=events.routes(), middleware=[cors]),
             *Hooks(spool, bodies, counters, clock, links.base_url, receivers).routes(),
             *Tracking(spool, bodies, counters, clock, links).routes(),
+            *Preferences(spool, bodies, counters, clock, links, topics or {}).routes(),
+            *CheckIns(spool, bodies, counters, clock, links, rates).routes(),
+            Mount("/f", routes=served.routes(), middleware=[cors]),
+            *Snippet().routes(),
             Route("/healthz", health, methods=["GET"]),
             Route("/metrics", metrics, methods=["GET"]),
         ],
@@ -100,7 +125,7 @@ async def _refused(request: Request, error: Any) -> Response:
     """People get a page, programs get JSON."""
     if isinstance(error, SpoolFull | SpoolUnwritable):
         refusal = too_busy(error.retry_after) if isinstance(error, SpoolFull) else unwritable(error.retry_after)
-        if request.url.path.startswith(("/c/", "/u/")):
+        if request.url.path.startswith(("/c/", "/u/", "/p/", "/f/", "/k/")):
             return pages.busy(request, refusal.status, error.retry_after)
         return refusal.as_json()
     answer: Response = error.as_json()

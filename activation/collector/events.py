@@ -17,6 +17,7 @@ from activation.collector.body import Bodies
 from activation.collector.counters import Counters
 from activation.collector.json_text import parse
 from activation.collector.messages import KINDS, Malformed, line, refused, shared_by
+from activation.collector.rates import Rates
 from activation.collector.refusal import Refusal
 from activation.collector.spool import Spool
 
@@ -39,18 +40,34 @@ class Events:
         counters: Counters,
         clock: Callable[[], datetime],
         write_keys: Mapping[str, str] | None,
+        rates: Rates,
+        base_url: str,
     ) -> None:
         self._spool = spool
         self._bodies = bodies
         self._counters = counters
         self._clock = clock
         self._write_keys = write_keys
+        self._rates = rates
+        self._base_url = base_url
 
     def routes(self) -> list[Route]:
         return [
             *(Route(f"/{path}", self._one(kind), methods=["POST"]) for path, kind in _PATHS.items()),
             *(Route(f"/{path}", self._batch, methods=["POST"]) for path in _BATCH_PATHS),
+            Route("/projects/{write_key}/settings", self._settings, methods=["GET"]),
         ]
+
+    async def _settings(self, request: Request) -> Response:
+        """What Segment's browser client asks its CDN for first; given our address as `cdnURL`, it learns here where events go."""
+        key = request.path_params["write_key"]
+        self._source(key)
+        scheme, _, address = self._base_url.partition("://")
+        segment = {"apiKey": key, "apiHost": f"{address}/v1", "protocol": scheme}
+        return JSONResponse(
+            {"integrations": {"Segment.io": segment}, "plan": {}, "analyticsNextEnabled": True, "metrics": {"sampleRate": 0}},
+            headers={"cache-control": "public, max-age=300"},
+        )
 
     def _one(self, kind: str) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
@@ -102,6 +119,7 @@ class Events:
         """The JSON object sent, and the raw source its write key writes into. The content type is ignored: browsers send text/plain
         to be spared a preflight.
         """
+        self._rates.take(request)
         key = _basic_user(request.headers.get("authorization", ""))
         if key is not None:
             self._source(key)  # before the body is read: a stranger's is not worth it

@@ -11,7 +11,9 @@ from typing import Any
 import uvicorn
 
 from activation.collector.app import build
+from activation.collector.rates import Rates
 from activation.collector.spool import Spool
+from activation.engine.form_specs import Form
 from activation.engine.links import Links, project_key
 from activation.engine.project import Project
 from connectors.base import Connector
@@ -35,13 +37,27 @@ def serve(
     base_url: str | None = None,
     origins: Sequence[str] = ("*",),
     trusted_proxies: Sequence[str] = ("127.0.0.1", "::1"),
+    per_second: float | None = None,
+    topics: Mapping[str, str] | None = None,
+    forms: Mapping[str, Form] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; then answer what is under way (for up to 10 seconds), finish the spool's files and end.
 
     `base_url` is the public address, by default `host:port`. X-Forwarded-For and -Proto are believed of `trusted_proxies` only.
+    `per_second` limits what one address sends without being signed. `topics` are those of the preference centre, `forms` what is served at /f.
     """
     links = Links(project_key(project.state), base_url or f"http://{host}:{port}")
-    app = build(Spool(project.spool), links, receivers, write_keys, origins=origins)
+    app = build(
+        Spool(project.spool),
+        links,
+        receivers,
+        write_keys,
+        origins=origins,
+        rates=Rates(per_second),
+        topics=topics,
+        forms=forms,
+        content=project.declarations / "content",
+    )
     uvicorn.run(
         app,
         host=host,

@@ -80,7 +80,7 @@ class Tracking:
         if not _one_click(await self._bodies.read(request, _LONGEST_FORM)):
             raise Refusal(400, "not_one_click", "The body of this request is List-Unsubscribe=One-Click.")
         await self._record(request, "unsubscribe", link)
-        return pages.unsubscribed(request, link)
+        return pages.unsubscribed(request, link, self._links.preferences(link.message_id))
 
     def _link(self, request: Request, kind: Kind) -> Link | None:
         try:

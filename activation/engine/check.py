@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from activation.engine import audience, columns, sms_lint
+from activation.engine import audience, columns, content_lint, sms_lint
 from activation.engine.build import BuildFailed, parse
 from activation.engine.columns import Columns
 from activation.engine.declarations import Activation, Declarations
@@ -38,8 +38,10 @@ class Finding:
 
 @dataclass
 class CheckReport:
-    """`broken` will not run. `unseen` could not be looked at without a build. `new` are columns that nothing sends yet. `advice` is about
-    text messages that will go out, and that a person should look at before."""
+    """`broken` will not run. `unseen` could not be looked at without a build. `new` are columns that nothing sends yet.
+
+    `advice` is about messages: what will run, and will not be read as it was meant.
+    """
 
     checked: int = 0
     models: int = 0
@@ -64,6 +66,8 @@ def check(project: Project, against: Path | None = None) -> CheckReport:
     declarations = Declarations.collect(project)
     report = CheckReport(len(declarations.activations))
     report.broken += [Finding("", fault.file, fault.line, fault.message) for fault in sorted(set(declarations.faults))]
+    for file, sentence in content_lint.lint(declarations):
+        report.advice.append(Finding("", file, 1, sentence))
     try:
         manifest = parse(project, project.state / "check")
     except BuildFailed as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html as html_text
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,13 @@ import orjson
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from activation.engine import mjml
 from activation.engine.content_specs import Content
 from activation.engine.links import Links
 
 HREF = re.compile(r"""(<a\b[^>]*?\bhref\s*=\s*)(["'])(https?://[^"']+)\2""", re.IGNORECASE)
-TAGS = re.compile(r"<(script|style|head)\b.*?</\1>|<[^>]+>", re.IGNORECASE | re.DOTALL)
+TAGS = re.compile(r"<(script|style|head)\b.*?</\1>|<!--.*?-->|<[^>]+>", re.IGNORECASE | re.DOTALL)
+ALT = re.compile(r"""<img\b[^>]*?\balt\s*=\s*(["'])(.*?)\1[^>]*>""", re.IGNORECASE | re.DOTALL)
 LONGEST_SUBJECT = 998 // 4  # RFC 5322 2.1.1 with room for encoded words
 
 
@@ -29,7 +31,8 @@ class CannotRender(Exception):
 class Renderer:
     """Turns the fields of one row into the payload of its message. One renderer serves a whole run.
 
-    `arms` are the renderers of an experiment's arms that have a content of their own, chosen by the field `arm`.
+    `arms` are the renderers of an experiment's arms that have a content of their own, chosen by the field `arm`. The field `language`
+    chooses among the languages of the content.
     """
 
     def __init__(
@@ -47,12 +50,21 @@ class Renderer:
         self._plain = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
         self._html = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
         self._templates: dict[tuple[bool, str], Any] = {}
+        self._languages = {
+            language: Renderer(folder, name, spoken, channel, purpose, links)
+            for language, spoken in (content.spoken(channel) if content.languages else ())
+            if language
+        }
 
     def render(self, message_id: str, contact: str, fields: Mapping[str, Any]) -> bytes:
         """The payload of one message as JSON. Raises CannotRender."""
         arm = self.arms.get(str(fields.get("arm")))
         if arm is not None:
             return arm.render(message_id, contact, fields)
+        if self._languages:
+            language = self.content.chosen(fields.get("language"), self.channel)
+            if language:
+                return self._languages[language].render(message_id, contact, fields)
         values = {key: self.content.defaults.get(key) if value is None else value for key, value in fields.items()}
         values = {
             **{k: v for k, v in self.content.defaults.items() if k not in values},
@@ -78,8 +90,9 @@ class Renderer:
         variant = self.content.email
         assert variant is not None
         unsubscribe = self.links.unsubscribe(message_id, "email", self.purpose)
-        body = self._put(self._source, {**values, "unsubscribe_url": unsubscribe}, html=True)
-        text = self._put(variant.text, {**values, "unsubscribe_url": unsubscribe}) if variant.text else _as_text(body)
+        ways_out = {"unsubscribe_url": unsubscribe, "preferences_url": self.links.preferences(message_id)}
+        body = self._put(self._source, {**values, **ways_out}, html=True)
+        text = self._put(variant.text, {**values, **ways_out}) if variant.text else as_text(body)
         subject = " ".join(self._put(variant.subject, values).split())
         if not subject or len(subject) > LONGEST_SUBJECT:
             raise CannotRender(f"content `{self.name}`: the subject is {'empty' if not subject else 'too long'}")
@@ -87,7 +100,7 @@ class Renderer:
             **({"from": variant.sender} if variant.sender else {}),
             "to": contact,
             "subject": subject,
-            "html": self._tracked(message_id, body, unsubscribe),
+            "html": self._tracked(message_id, body, set(ways_out.values())),
             "text": text,
             "unsubscribe_url": unsubscribe,
         }
@@ -128,14 +141,15 @@ class Renderer:
     @cached_property
     def _source(self) -> str:
         assert self.content.email is not None
-        return (self.folder / self.content.email.html).read_text(encoding="utf-8")
+        page = (self.folder / self.content.email.page).read_text(encoding="utf-8")
+        return mjml.to_html(page) if self.content.email.mjml else page
 
-    def _tracked(self, message_id: str, body: str, unsubscribe: str) -> str:
+    def _tracked(self, message_id: str, body: str, ways_out: Set[str]) -> str:
         """Links to the web become signed redirects that carry the campaign; an open pixel stands at the end."""
 
         def put(match: re.Match[str]) -> str:
             target = html_text.unescape(match[3])
-            if target == unsubscribe:
+            if target in ways_out:
                 return match[0]
             return f"{match[1]}{match[2]}{html_text.escape(self.links.click(message_id, self._campaign(target)))}{match[2]}"
 
@@ -153,9 +167,12 @@ class Renderer:
         return urlunsplit(parts._replace(query=urlencode(query)))
 
 
-def _as_text(body: str) -> str:
-    linked = re.sub(r"""<a\b[^>]*?href\s*=\s*["']([^"']+)["'][^>]*>(.*?)</a>""", r"\2 (\1)", body, flags=re.IGNORECASE | re.DOTALL)
-    broken = re.sub(r"</(p|div|h[1-6]|tr|li)>|<br\s*/?>", "\n", linked, flags=re.IGNORECASE)
+def as_text(body: str) -> str:
+    """A page as text: a line for each block, links with their addresses, pictures by what stands for them, lists with dashes."""
+    pictured = ALT.sub(r"\2", re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL))
+    linked = re.sub(r"""<a\b[^>]*?href\s*=\s*["']([^"']+)["'][^>]*>(.*?)</a>""", r"\2 (\1)", pictured, flags=re.IGNORECASE | re.DOTALL)
+    listed = re.sub(r"<li\b[^>]*>", "- ", linked, flags=re.IGNORECASE)
+    broken = re.sub(r"</(p|div|h[1-6]|tr|li)>|<br\s*/?>", "\n", listed, flags=re.IGNORECASE)
     lines = [" ".join(line.split()) for line in html_text.unescape(TAGS.sub("", broken)).splitlines()]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 

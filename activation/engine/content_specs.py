@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+import re
+from collections.abc import Iterator
+
+from pydantic import Field, field_validator, model_validator
 
 from activation.engine.specs import Spec
 
+LANGUAGE = re.compile(r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$")
+
 
 class EmailContent(Spec):
-    """A mail. `html` names a file beside the YAML; `sender` (an address or `Name <address>`) goes before the destination's own."""
+    """A mail. `html` or `mjml` names a file beside the YAML: a page as it is, or MJML, from which a page for every mail program is made.
+
+    `sender` (an address or `Name <address>`) goes before the destination's own. Without `text` the text part is made from the page.
+    """
 
     sender: str | None = None
     subject: str
-    html: str
+    html: str | None = None
+    mjml: str | None = None
     text: str | None = None
+
+    @model_validator(mode="after")
+    def _has_a_page(self) -> EmailContent:
+        if (self.html is None) == (self.mjml is None):
+            raise ValueError("name the page beside it: either `html` or `mjml`")
+        return self
+
+    @property
+    def page(self) -> str:
+        """The file of the page."""
+        return self.html or self.mjml or ""
 
 
 class SmsContent(Spec):
@@ -63,19 +83,54 @@ class ChatContent(Spec):
     text: str
 
 
-class Content(Spec):
-    """`content/<name>.yml`: one message in its channel variants. Values are sandboxed Jinja2 over the send's fields."""
+class Variants(Spec):
+    """A message in another language: the channels that are written in it, with defaults of their own."""
 
-    description: str = ""
     defaults: dict[str, str] = Field(default={})
-    utm: dict[str, str] = Field(default={})
     email: EmailContent | None = None
     sms: SmsContent | None = None
     wechat: WechatContent | None = None
     chat: ChatContent | None = None
 
     @model_validator(mode="after")
-    def _says_something(self) -> Content:
+    def _says_something(self) -> Variants:
         if not (self.email or self.sms or self.wechat or self.chat):
             raise ValueError("says nothing yet: write it for `email`, `sms`, `wechat` or `chat`")
         return self
+
+
+class Content(Variants):
+    """`content/<name>.yml`: one message in its channel variants. Values are sandboxed Jinja2 over the send's fields.
+
+    `languages` are the same message in other languages. Whose field `language` names one gets it (else the language without its region);
+    everybody else, and who is reached by a channel that it is not written for, gets what stands at the top.
+    """
+
+    description: str = ""
+    utm: dict[str, str] = Field(default={})
+    languages: dict[str, Variants] = Field(default={})
+
+    @field_validator("languages")
+    @classmethod
+    def _are_languages(cls, value: dict[str, Variants]) -> dict[str, Variants]:
+        for language in value:
+            if not LANGUAGE.match(language):
+                raise ValueError(f"`{language}` is not a language: write it like en, zh or zh-TW")
+        return value
+
+    def chosen(self, language: object, channel: str) -> str:
+        """Which of `languages` somebody gets on a channel; empty for what stands at the top."""
+        if not isinstance(language, str) or not self.languages:
+            return ""
+        known = {name.lower(): name for name, variants in self.languages.items() if getattr(variants, channel)}
+        tag = language.strip().replace("_", "-").lower()
+        return known.get(tag) or known.get(tag.partition("-")[0], "")
+
+    def spoken(self, channel: str) -> Iterator[tuple[str, Content]]:
+        """Every language a channel is written in, with the content as whoever gets it sees it. What stands at the top is ``."""
+        if getattr(self, channel):
+            yield "", self
+        for language, variants in self.languages.items():
+            if getattr(variants, channel):
+                said = {channel: getattr(variants, channel), "defaults": {**self.defaults, **variants.defaults}}
+                yield language, self.model_copy(update={**said, "languages": {}})

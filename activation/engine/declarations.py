@@ -14,6 +14,7 @@ from activation.engine.alert_channels import Alerts
 from activation.engine.content_specs import Content
 from activation.engine.destinations import Destination
 from activation.engine.errors import DeclarationErrors, Fault, UsageError
+from activation.engine.form_specs import Form
 from activation.engine.policies import FILES as POLICY_FILES
 from activation.engine.policies import Policies
 from activation.engine.project import Project
@@ -21,7 +22,7 @@ from activation.engine.specs import NAME, Send, Source, Sync
 from activation.engine.yaml_file import Place, YamlFile, did_you_mean
 from connectors.base import Object
 
-ROOMS = {"sources", "syncs", "sends", "content", "policies"}
+ROOMS = {"sources", "syncs", "sends", "content", "forms", "policies"}
 FILES = {"destinations.yml", "alerts.yml"}
 RESERVED = {"quarantine", "files", "fields", "batch_numbers", "landed"}  # `landed` is where the spool sets files aside
 
@@ -35,6 +36,7 @@ class Declarations:
     destinations: dict[str, Destination] = field(default_factory=dict)
     activations: dict[str, Activation] = field(default_factory=dict)
     contents: dict[str, Content] = field(default_factory=dict)
+    forms: dict[str, Form] = field(default_factory=dict)
     policies: Policies = field(default_factory=Policies)
     alerts: Alerts = field(default_factory=Alerts)
     faults: list[Fault] = field(default_factory=list)
@@ -58,6 +60,7 @@ class Declarations:
         self._load_policies()
         self._load_destinations()
         self._load_folder("content", Content, self.contents, self._check_content)
+        self._load_folder("forms", Form, self.forms, self._check_form)
         for path in self._files("syncs"):
             self._load_sync(path)
         for path in self._files("sends"):
@@ -318,16 +321,32 @@ class Declarations:
             file.fault((), f"`raw.{name}` is a table of Sluice's own. Give the source another name.")
 
     def _check_content(self, file: YamlFile, said: Mapping[str, Any]) -> None:
-        email = said.get("email")
-        name = getattr(email, "html", None) or (email.get("html") if isinstance(email, dict) else None)
-        if isinstance(name, str):
-            html = file.path.parent / name
-            if not html.is_file() or file.path.parent.resolve() not in html.resolve().parents:
-                file.fault(("email", "html"), f"there is no file `{name}` beside it.")
-                return
-        if not file.faults:
-            for place, message in templates.faults(file.path.parent, Content.model_validate(file.data)):
-                file.fault(place, message)
+        if file.faults:
+            return
+        content, missing = Content.model_validate(file.data), False
+        for place, name in templates.pages(content):
+            page = file.path.parent / name
+            if not page.is_file() or file.path.parent.resolve() not in page.resolve().parents:
+                file.fault(place, f"there is no file `{name}` beside it.")
+                missing = True
+        for place, message in () if missing else templates.faults(file.path.parent, content):
+            file.fault(place, message)
+
+    def _check_form(self, file: YamlFile, said: Mapping[str, Any]) -> None:
+        page, content = said.get("page"), self.project.declarations / "content"
+        if isinstance(page, str):
+            html = content / page
+            if not html.is_file() or content.resolve() not in html.resolve().parents:
+                file.fault(("page",), f"there is no file `{page}` in activation/content.")
+            else:
+                for message in templates.page_faults(html, {"form", "title", "intro", "language"}):
+                    file.fault(("page",), message)
+        consent = said.get("consent")
+        purposes = getattr(consent, "purposes", None) or (consent.get("purposes") if isinstance(consent, dict) else None)
+        for purpose in purposes if isinstance(purposes, list) else ():
+            if isinstance(purpose, str) and purpose not in self.policies.purposes and self._purposes_known:
+                near = did_you_mean(purpose, set(self.policies.purposes))
+                file.fault(("consent", "purposes"), f"`{purpose}` is not in activation/policies/purposes.yml.{near}")
 
 
 def _yaml_below(folder: Path) -> list[Path]:

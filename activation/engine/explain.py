@@ -52,7 +52,7 @@ def explain(project: Project, identifier: str, declarations: Declarations) -> Ex
     """Look a person up by any identifier, profile id or message id. Raises UsageError when nobody has it."""
     models = Models(project)
     with opened(project, read_only=True) as connection:
-        profile_id = _profile(connection, models, identifier.strip())
+        profile_id = profile_of(connection, models, identifier.strip())
         if profile_id is None:
             raise UsageError(
                 "Nobody has this identifier. Try a mail address, phone (+86…), openid, cookie, CRM id, profile id or message id."
@@ -82,7 +82,8 @@ def explain(project: Project, identifier: str, declarations: Declarations) -> Ex
     return found
 
 
-def _profile(connection: duckdb.DuckDBPyConnection, models: Models, identifier: str) -> str | None:
+def profile_of(connection: duckdb.DuckDBPyConnection, models: Models, identifier: str) -> str | None:
+    """The profile of whoever has an identifier, was that profile before, or got that message; None when nobody has it."""
     for name in ("bridge_profile_identifiers", "dim_profiles"):
         models.columns(connection, name)  # raises when it has not been built
     bridge = models.relation("bridge_profile_identifiers").sql

@@ -1,21 +1,23 @@
-"""Signed links in messages: click redirects, open pixels, unsubscribe pages.
+"""Signed links in messages: click redirects, open pixels, unsubscribe pages, preference centres.
 
     token = base64url( version 1 | kind 1 | last day 2 | message id 16 | data | tag 16 )
 
-The tag is HMAC-SHA256 cut to 128 bits (RFC 2104 5). `data` is the target of a click, or channel and purpose of an unsubscribe link.
-A token can be read by anyone and made only with the project's key. It names a message, never a person.
+The tag is HMAC-SHA256 cut to 128 bits (RFC 2104 5). `data` is the target of a click, channel and purpose of an unsubscribe link, or the
+place of a check-in (whose id is chance: a code hangs on a wall, and belongs to no message). A token can be read by anyone and made only
+with the project's key. It names a message, never a person.
 """
 
 from __future__ import annotations
 
 import binascii
 import hmac
+import json
 import os
 import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -25,19 +27,28 @@ import httpx
 
 from activation.engine.errors import UsageError
 
-Kind = Literal["click", "open", "unsubscribe"]
+Kind = Literal["click", "open", "unsubscribe", "preferences", "checkin"]
 
 VARIABLE = "SLUICE_SECRET"
 SHORTEST_KEY = 32
 LONGEST_TARGET = 2048
+LONGEST_PLACE = 500
 
 _VERSION = 1
-_CODES: dict[Kind, int] = {"click": ord("c"), "open": ord("o"), "unsubscribe": ord("u")}
+_CODES: dict[Kind, int] = {
+    "click": ord("c"),
+    "open": ord("o"),
+    "unsubscribe": ord("u"),
+    "preferences": ord("p"),
+    "checkin": ord("k"),
+}
 # An old mail may be found years later, and leaving must still work then.
 _LIFETIME: dict[Kind, timedelta] = {
     "click": timedelta(days=400),
     "open": timedelta(days=400),
     "unsubscribe": timedelta(days=3650),
+    "preferences": timedelta(days=400),
+    "checkin": timedelta(days=30),
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HEAD, _TAG = 20, 16
@@ -53,7 +64,8 @@ class BadToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a believed token says. `url` is there for a click, `channel` and `purpose` for an unsubscribe link."""
+    """What a believed token says. `url` is there for a click, `channel` and `purpose` for an unsubscribe link,
+    `place` (event_id, event_name, city, booth) for a check-in."""
 
     kind: Kind
     message_id: str
@@ -61,6 +73,7 @@ class Link:
     url: str | None = None
     channel: str | None = None
     purpose: str | None = None
+    place: Mapping[str, str] = field(default_factory=dict)
 
 
 class Links:
@@ -95,6 +108,20 @@ class Links:
                 raise ValueError("channel and purpose are lower-case names")
         return f"{self.base_url}/u/{self._token('unsubscribe', message_id, f'{channel} {purpose}'.encode('ascii'))}"
 
+    def preferences(self, message_id: str) -> str:
+        """The address where the receiver of a message says what may come, by topic and channel."""
+        return f"{self.base_url}/p/{self._token('preferences', message_id, b'')}"
+
+    def check_in(self, place: Mapping[str, str], until: datetime | None = None) -> str:
+        """The address behind a code at the door: where somebody checks in at `place`, up to the day of `until` (else for 30 days).
+
+        Raises ValueError for a place whose words are too many for a code.
+        """
+        data = json.dumps(dict(place), ensure_ascii=False, separators=(",", ":")).encode()
+        if len(data) > LONGEST_PLACE:
+            raise ValueError(f"the place of a check-in is longer than {LONGEST_PLACE} bytes")
+        return f"{self.base_url}/k/{self._token('checkin', f'm_{secrets.token_hex(16)}', data, until)}"
+
     def read(self, token: str, kind: Kind, now: datetime) -> Link:
         """What `token` says, if we made it, for this kind, and it has not expired. Raises BadToken."""
         if len(token) > _LONGEST_TOKEN:
@@ -116,18 +143,20 @@ class Links:
         expires_at = _EPOCH + timedelta(days=int.from_bytes(body[2:4], "big") + 1)
         if now >= expires_at:
             raise BadToken("expired")
-        message_id, data = f"m_{body[4:_HEAD].hex()}", body[_HEAD:].decode("ascii")
+        message_id, data = f"m_{body[4:_HEAD].hex()}", body[_HEAD:].decode()
         if kind == "click":
             return Link(kind, message_id, expires_at, url=data)
-        if kind == "open":
+        if kind == "checkin":
+            return Link(kind, message_id, expires_at, place=json.loads(data))
+        if kind in {"open", "preferences"}:
             return Link(kind, message_id, expires_at)
         channel, _, purpose = data.partition(" ")
         return Link(kind, message_id, expires_at, channel=channel, purpose=purpose)
 
-    def _token(self, kind: Kind, message_id: str, data: bytes) -> str:
+    def _token(self, kind: Kind, message_id: str, data: bytes, until: datetime | None = None) -> str:
         if not _MESSAGE_ID.fullmatch(message_id):
             raise ValueError("a message id is m_ and 32 hexadecimal digits")
-        last = (self.issued_at or datetime.now(UTC)) + _LIFETIME[kind]
+        last = until or (self.issued_at or datetime.now(UTC)) + _LIFETIME[kind]
         days = (last - _EPOCH).days
         body = bytes([_VERSION, _CODES[kind]]) + days.to_bytes(2, "big") + bytes.fromhex(message_id[2:]) + data
         return _encode(body + self._tag(body))

@@ -164,6 +164,11 @@ class Policies(Spec):
             retention=says.get("retention", Retention()),
         )
 
+    @property
+    def topics(self) -> dict[str, str]:
+        """What people decide about themselves: the purposes that need their consent, with descriptions."""
+        return {name: purpose.description for name, purpose in self.purposes.items() if purpose.basis == "consent"}
+
 
 FILES: dict[str, type[Spec]] = {
     "purposes": Purposes,

@@ -12,7 +12,7 @@ from activation.engine.errors import UsageError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 VARIABLE = "SLUICE_PROJECT"
-COPIED = ("dbt_models", "activation/sources", "activation/syncs", "activation/sends", "activation/journeys", "activation/content",
+COPIED = ("dbt_models", "activation/sources", "activation/syncs", "activation/sends", "activation/journeys", "activation/content", "activation/forms",
           "activation/policies", "activation/destinations.yml", "activation/alerts.yml")  # fmt: skip
 
 

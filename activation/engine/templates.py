@@ -9,10 +9,11 @@ from pathlib import Path
 from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from activation.engine.content_specs import Content
+from activation.engine import mjml
+from activation.engine.content_specs import Content, Variants
 from connectors.wechat import field_fault
 
-GIVEN = {"email": {"unsubscribe_url"}}  # what the engine itself puts in, by channel
+GIVEN = {"email": {"unsubscribe_url", "preferences_url"}}  # what the engine itself puts in, by channel
 
 
 @dataclass(frozen=True)
@@ -26,26 +27,32 @@ class Template:
 
 
 def templates(folder: Path, content: Content) -> Iterator[Template]:
-    """Every template of a content. Raises UnicodeDecodeError when the page of a mail is not UTF-8."""
+    """Every template of a content, in every language. Raises UnicodeDecodeError when the page of a mail is not UTF-8."""
+    yield from _of(folder, content, ())
+    for language, variants in content.languages.items():
+        yield from _of(folder, variants, ("languages", language))
+
+
+def _of(folder: Path, content: Variants, place: tuple[str, ...]) -> Iterator[Template]:
     if content.email:
-        yield Template("email", ("email", "subject"), content.email.subject)
+        yield Template("email", (*place, "email", "subject"), content.email.subject)
         if content.email.text:
-            yield Template("email", ("email", "text"), content.email.text)
-        page = (folder / content.email.html).read_text(encoding="utf-8")
-        yield Template("email", ("email", "html"), page, content.email.html)
+            yield Template("email", (*place, "email", "text"), content.email.text)
+        page = (folder / content.email.page).read_text(encoding="utf-8")
+        yield Template("email", (*place, "email", "html" if content.email.html else "mjml"), page, content.email.page)
     if content.sms:
         for name, text in content.sms.params.items():
-            yield Template("sms", ("sms", "params", name), text)
+            yield Template("sms", (*place, "sms", "params", name), text)
         if content.sms.text is not None:
-            yield Template("sms", ("sms", "text"), content.sms.text)
+            yield Template("sms", (*place, "sms", "text"), content.sms.text)
     if content.wechat:
         for name, text in content.wechat.data.items():
-            yield Template("wechat", ("wechat", "data", name), text)
+            yield Template("wechat", (*place, "wechat", "data", name), text)
         for name, said in (("url", content.wechat.url), ("page", content.wechat.page), ("text", content.wechat.text)):
             if said:
-                yield Template("wechat", ("wechat", name), said)
+                yield Template("wechat", (*place, "wechat", name), said)
     if content.chat:
-        yield Template("chat", ("chat", "text"), content.chat.text)
+        yield Template("chat", (*place, "chat", "text"), content.chat.text)
 
 
 def faults(folder: Path, content: Content) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -53,11 +60,12 @@ def faults(folder: Path, content: Content) -> Iterator[tuple[tuple[str, ...], st
     environment = ImmutableSandboxedEnvironment()
     try:
         found = list(templates(folder, content))
-    except UnicodeDecodeError as error:
-        yield (
-            ("email", "html"),
-            f"{content.email.html if content.email else ''} is not UTF-8 text (byte {error.start + 1}). Save it as UTF-8.",
-        )
+    except UnicodeDecodeError:
+        for place, file in pages(content):
+            try:
+                (folder / file).read_text(encoding="utf-8")
+            except UnicodeDecodeError as error:
+                yield place, f"{file} is not UTF-8 text (byte {error.start + 1}). Save it as UTF-8."
         return
     for template in found:
         try:
@@ -69,13 +77,46 @@ def faults(folder: Path, content: Content) -> Iterator[tuple[tuple[str, ...], st
         except TemplateSyntaxError as error:
             where = f"{template.file}, line {error.lineno}," if template.file else f"`{template.place[-1]}`"
             yield template.place, f"{where} is not a template: {(error.message or '').rstrip('.')}."
+            continue
+        if template.place[-1] == "mjml" and (wrong := mjml.fault(template.text)):
+            yield template.place, f"{template.file} {wrong}"
+
+
+def pages(content: Content) -> Iterator[tuple[tuple[str, ...], str]]:
+    """(place, file) for the page of every mail of a content."""
+    for place, variants in ((), content), *((("languages", name), one) for name, one in content.languages.items()):
+        if variants.email:
+            yield (*place, "email", "html" if variants.email.html else "mjml"), variants.email.page
+
+
+def page_faults(page: Path, given: set[str]) -> Iterator[str]:
+    """What is wrong with a page around something that is `given`: its `form` has to stand in it, and nothing else may be asked for."""
+    environment = ImmutableSandboxedEnvironment()
+    try:
+        asked = meta.find_undeclared_variables(environment.parse(page.read_text(encoding="utf-8")))
+    except UnicodeDecodeError as error:
+        yield f"{page.name} is not UTF-8 text (byte {error.start + 1}). Save it as UTF-8."
+    except TemplateSyntaxError as error:
+        yield f"{page.name}, line {error.lineno}, is not a template: {(error.message or '').rstrip('.')}."
+    else:
+        if "form" not in asked:
+            yield f"{page.name} has no `{{{{ form }}}}`, where the form belongs."
+        for name in sorted(asked - given):
+            yield f"{page.name} asks for `{name}`. It is given: {', '.join(sorted(given))}."
 
 
 def needs(folder: Path, content: Content, channel: str) -> set[str]:
-    """The fields that a channel's templates ask for, but for those that are asked whether they are there."""
+    """The fields that a channel's templates ask for in any language, but for those that are asked whether they are there."""
+    asked: set[str] = set()
+    for _, spoken in content.spoken(channel):
+        asked |= _needs(folder, spoken, channel) - set(spoken.defaults)
+    return asked - GIVEN.get(channel, set())
+
+
+def _needs(folder: Path, content: Content, channel: str) -> set[str]:
     environment = ImmutableSandboxedEnvironment()
     asked: set[str] = set()
-    for template in templates(folder, content):
+    for template in _of(folder, content, ()):
         if template.channel == channel:
             tree = environment.parse(template.text)
             optional = {
@@ -84,4 +125,4 @@ def needs(folder: Path, content: Content, channel: str) -> set[str]:
                 if node.name in {"defined", "undefined", "default", "d"} and isinstance(node.node, nodes.Name)
             }
             asked |= meta.find_undeclared_variables(tree) - optional
-    return asked - GIVEN.get(channel, set()) - set(content.defaults)
+    return asked

@@ -54,6 +54,10 @@ RECORDS: list[Record] = [
     consent("email", "oneclick@mail.example", "email", "newsletter", "granted", "2026-06-01 10:00"),
     consent("email", "oneclick@mail.example", "email", "promotion", "granted", "2026-06-01 10:00"),
     tracking("unsubscribe", MESSAGE(1), "2026-06-05 10:00", purpose="newsletter"),
+    # chosen in the preference centre, which knows the message and not the person
+    consent("message_id", MESSAGE(3), "sms", "promotion", "granted", "2026-06-06 10:00"),
+    consent("message_id", MESSAGE(3), "wechat", "newsletter", "withdrawn", "2026-06-06 10:00"),
+    consent("message_id", MESSAGE(99), "email", "newsletter", "granted", "2026-06-06 10:00"),
     consent("email", "global@mail.example", "email", "newsletter", "granted", "2026-06-01 10:00"),
     mail("unsubscribe", "global@mail.example", "2026-06-05 10:00"),
     # two people whose statements meet when they turn out to be one
@@ -206,6 +210,9 @@ def _consent(house: House, identifier: str, channel: str, purpose: str) -> str |
         ("bombed@mail.example", "email", "newsletter", None),
         ("oneclick@mail.example", "email", "newsletter", "withdrawn"),
         ("oneclick@mail.example", "email", "promotion", "granted"),
+        ("reads@mail.example", "sms", "promotion", "granted"),
+        ("reads@mail.example", "wechat", "newsletter", "withdrawn"),
+        ("reads@mail.example", "email", "newsletter", None),
         ("global@mail.example", "email", "newsletter", "withdrawn"),
         ("global@mail.example", "email", "promotion", "withdrawn"),
         ("spam@mail.example", "email", "newsletter", "withdrawn"),

@@ -24,6 +24,9 @@ WORDS = {  # what Python's reader says, in words for the one who made the file
 
 def chunks(path: Path, source: Source, whole_lines_only: bool = False) -> Iterator[Chunk]:
     """The file's records in order. `whole_lines_only` leaves out a last line that has no end yet: it is still being written."""
+    if source.format == "csv" and ".jsonl" in path.suffixes:
+        # What the collector or a vendor brings of a source whose files people make in a spreadsheet.
+        source = source.model_copy(update={"format": "jsonl", "encoding": "utf-8"})
     with PlainFile(path) as file:
         yield from _json_lines(file, source, whole_lines_only) if source.format == "jsonl" else _csv_rows(file, source)
         if file.damage:

@@ -23,7 +23,9 @@ import uvicorn
 
 from activation.collector.app import build
 from activation.collector.body import Bodies
+from activation.collector.rates import Rates
 from activation.collector.spool import Spool
+from activation.engine.form_specs import Form
 from activation.engine.links import Links
 from connectors.base import BadSignature, Callback, Connector, Received
 
@@ -49,6 +51,33 @@ def until(true: Callable[[], bool], seconds: float = 180) -> None:
     while not true():
         assert time.monotonic() < end, "it did not happen"
         threading.Event().wait(0.02)
+
+
+FORMS = {
+    "demo": Form.model_validate(
+        {
+            "title": {"en": "A demo", "zh": "演示"},
+            "fields": {
+                "email": {"title": "E-mail", "format": "email"},
+                "phone": {"title": "Phone", "format": "phone"},
+                "size": {"title": "People", "type": "integer", "minimum": 1},
+                "topic": {"title": "Topic", "enum": ["mail", "sms"]},
+                "news": {"title": "News?", "type": "boolean"},
+                "message": {"title": "Message", "format": "multiline", "maxLength": 50},
+            },
+            "required": ["email"],
+            "consent": {"wording": {"en": "Write to me.", "zh": "请给我写信。"}, "purposes": ["newsletter"], "channels": ["email"]},
+            "thanks": {"en": "Thank you.", "zh": "谢谢。"},
+        }
+    ),
+    "strict": Form.model_validate(
+        {
+            "title": "Strict",
+            "fields": {"email": {"title": "E-mail", "format": "email"}},
+            "consent": {"wording": "I agree.", "purposes": ["promotion"], "channels": ["sms"], "required": True},
+        }
+    ),
+}
 
 
 class SignedHook(Connector):
@@ -106,20 +135,26 @@ def start(
     spool: Mapping[str, Any] | None = None,
     bodies: Mapping[str, Any] | None = None,
     receivers: Mapping[str, Connector] | None = None,
+    per_second: float | None = None,
+    public: str | None = PUBLIC,
 ) -> Running:
+    """`public` is the address that vendors and people know it by; None: the one where it really is."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     app = build(
         Spool(folder, **(spool or {})),
-        LINKS,
+        Links(KEY, public or url, issued_at=NOW),
         receivers or {"vendor": SignedHook(None), "silent": Connector(None)},
         write_keys,
         lambda: NOW,
         bodies=Bodies(**(bodies or {})),
+        rates=Rates(per_second, 3),
+        forms=FORMS,
+        topics={"newsletter": "News and articles.", "product_news": "What is new in the product."},
     )
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", ws="none"))
-    listener = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     # The socket listens already: this request waits in its queue until the server takes it.
     http = httpx.Client(base_url=url, timeout=120, trust_env=False)
     assert http.get("/healthz").status_code == 200

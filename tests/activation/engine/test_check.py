@@ -159,3 +159,12 @@ def test_what_a_person_should_look_at_in_a_text_message_breaks_nothing(project: 
     assert report.ok
     assert (advice.ref, advice.file) == ("sms/autumn_offer", "activation/sends/autumn_offer.yml")
     assert "does not say how to opt out" in advice.sentence
+
+
+def test_advice_about_messages_is_told_and_breaks_nothing(project: Project) -> None:
+    edit(project, "activation/content/monthly_letter.yml", r"^  subject: .*", "  subject: BUY THIS NOW")
+    report = check(project)
+    assert [(one.file, one.sentence) for one in report.advice] == [
+        ("activation/content/monthly_letter.yml", "the subject is all capitals, which filters take for spam.")
+    ]
+    assert report.ok

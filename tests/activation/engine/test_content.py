@@ -194,3 +194,63 @@ def test_a_link_that_cannot_be_signed_makes_no_message(tmp_path: Path, url: str)
     spec = {"template_id": "T1", "data": {"first": "x"}, "url": "{{ url }}"}
     with pytest.raises(CannotRender):
         renderer(tmp_path, "wechat", wechat=spec).render(MESSAGE, "o123456", {"url": url})
+
+
+# -- languages, MJML, the text part ---------------------------------------------------------------------------------------
+
+MJML = (
+    "<mjml><mj-body><mj-section><mj-column><mj-text>Hi {{ name }} <a href='{{ unsubscribe_url }}'>bye</a></mj-text>"
+    '<mj-button href="https://shop.example/?a=1&amp;b={{ name }}">Go</mj-button></mj-column></mj-section></mj-body></mjml>'
+)
+
+
+@pytest.mark.parametrize(
+    ("language", "subject"),
+    [
+        ("zh", "您好 Mei"), ("zh-CN", "您好 Mei"), ("ZH_cn", "您好 Mei"), ("zh-TW", "妳好 Mei"), ("zh_tw", "妳好 Mei"), ("de", "Hello Mei"),
+        ("", "Hello Mei"), (None, "Hello Mei"), (7, "Hello Mei"), ("zhx", "Hello Mei"),
+    ],
+)  # fmt: skip
+def test_everybody_gets_the_language_they_speak_or_the_first(tmp_path: Path, language: Any, subject: str) -> None:
+    said = {
+        "zh": {"email": {"subject": "您好 {{ name }}", "html": "hello.html"}},
+        "zh-TW": {"email": {"subject": "妳好 {{ name }}", "html": "hello.html"}},
+    }
+    assert mail(tmp_path, {"name": "Mei", "language": language}, languages=said)["subject"] == subject
+
+
+def test_a_language_has_defaults_of_its_own_and_falls_back_to_the_others(tmp_path: Path) -> None:
+    said = {"zh": {"email": {"subject": "{{ name }}{{ city }}", "html": "hello.html"}, "defaults": {"name": "读者"}}}
+    made = mail(tmp_path, {"name": None, "language": "zh"}, defaults={"name": "friend", "city": "!"}, languages=said)
+    assert made["subject"] == "读者!"
+
+
+def test_who_is_reached_by_a_channel_that_a_language_is_not_written_for_gets_the_first(tmp_path: Path) -> None:
+    said = {"zh": {"email": {"subject": "您好", "html": "hello.html"}}}
+    made = orjson.loads(renderer(tmp_path, "sms", languages=said).render(MESSAGE, "+86", {"name": "Mei", "language": "zh"}))
+    assert made["sign_name"] == "云起"
+
+
+def test_mjml_becomes_a_page_whose_fields_and_links_work_as_in_any_other(tmp_path: Path) -> None:
+    (tmp_path / "hello.mjml").write_text(MJML, encoding="utf-8")
+    made = mail(tmp_path, {"name": '<b>"Mei'}, email={"subject": "Hello", "mjml": "hello.mjml"}, utm={"source": "sluice"})
+    assert "<mj-" not in made["html"]
+    assert "Hi &lt;b&gt;&#34;Mei" in made["html"]
+    (target,) = clicked(made["html"])
+    assert parse_qs(urlsplit(target).query) == {"a": ["1"], "b": ['<b>"Mei'], "utm_source": ["sluice"]}
+    assert made["text"].startswith('Hi <b>"Mei bye (https://c.example/u/')
+    assert "mso" not in made["text"]
+
+
+def test_a_mail_may_show_the_way_to_the_preference_centre(tmp_path: Path) -> None:
+    made = mail(tmp_path, html='<a href="{{ preferences_url }}">choose</a>')
+    (token,) = re.findall(r'href="https://c\.example/p/([^"]+)"', made["html"])
+    assert LINKS.read(token, "preferences", NOW).message_id == MESSAGE
+
+
+def test_the_text_part_reads_like_the_page(tmp_path: Path) -> None:
+    html = (
+        "<!doctype html><head><title>No</title><style>p {}</style></head><!-- no --><body><h1>Hi</h1><ul><li>one</li><li>two &amp; three</li></ul>"
+        '<a href="https://shop.example/"><img src="x.png" alt="Our shop"></a><!--[if mso]><p>Outlook</p><![endif]--></body>'
+    )
+    assert mail(tmp_path, html=html)["text"] == "Hi\n- one\n- two & three\nOur shop (https://shop.example/)\n"

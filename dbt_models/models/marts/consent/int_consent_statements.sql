@@ -68,7 +68,11 @@ forgotten as (
 ),
 
 identifiers as (
-    select * from {{ ref('bridge_profile_identifiers') }}
+    select identifier_type, identifier, profile_id from {{ ref('bridge_profile_identifiers') }}
+    union all
+    -- chosen in the preference centre, whose link names the message it came with
+    select 'message_id', message_id, profile_id from {{ ref('fct_messages') }}
+    where profile_id is not null
 )
 
 select
