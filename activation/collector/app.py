@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from activation.collector import pages
@@ -95,12 +95,12 @@ def build(
     events = Events(spool, bodies, counters, clock, write_keys, rates, links.base_url)
     app = Starlette(
         routes=[
-            Mount("/v1", routes=events.routes(), middleware=[cors]),
+            Mount("/v1", Router(events.routes(), redirect_slashes=False), middleware=[cors]),
             *Hooks(spool, bodies, counters, clock, links.base_url, receivers).routes(),
             *Tracking(spool, bodies, counters, clock, links).routes(),
             *Preferences(spool, bodies, counters, clock, links, topics or {}).routes(),
             *CheckIns(spool, bodies, counters, clock, links, rates).routes(),
-            Mount("/f", routes=served.routes(), middleware=[cors]),
+            Mount("/f", Router(served.routes(), redirect_slashes=False), middleware=[cors]),
             *Snippet().routes(),
             Route("/healthz", health, methods=["GET"]),
             Route("/metrics", metrics, methods=["GET"]),

@@ -98,7 +98,7 @@ class Forms:
         self._rates.take(request)
         said, as_json = await self._read(request)
         trapped = bool(said.pop(TRAP, None))
-        agreed = said.pop(CONSENT, None) in {True, "on", "true", "1"}
+        agreed = _is_yes(said.pop(CONSENT, None))
         about = {name: self._hidden(name, said.pop(name, None)) for name in HIDDEN}
         values, faults = served.checker.check(said)
         if served.form.consent and served.form.consent.required and not agreed:
@@ -198,6 +198,11 @@ class Forms:
         content = page.encode("utf-8", "replace")
         headers = {**_HEADERS, "content-security-policy": policy(embedded, self._origins), "vary": "accept-language"}
         return HTMLResponse(content, status, headers=headers)
+
+
+def _is_yes(value: Any) -> bool:
+    """Consent is a box that was ticked, or JSON's true; anything else is none."""
+    return value is True or (isinstance(value, str) and value in {"on", "true", "1"})
 
 
 def _submission_id(shown: str | None, values: Mapping[str, Any], agreed: bool) -> str:

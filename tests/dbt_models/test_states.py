@@ -72,6 +72,16 @@ RECORDS: list[Record] = [
     contact("c-dnc", email="dnc@mail.example", do_not_contact="true"),
     contact("c-fine", "2026-06-01 10:00", email="fine@mail.example", do_not_contact="true"),
     contact("c-fine", "2026-06-02 10:00", email="fine@mail.example", do_not_contact="false"),
+    # a webinar, as a vendor tells it part by part, and as a list says it at once
+    (
+        "webinar/a.csv",
+        {"webinar_id": "w1", "email": "Reads@mail.example", "webinar_title": "Live", "registered_at": "2026-06-01T10:00:00Z"},
+    ),
+    ("webinar/a.csv", {"webinar_id": "w1", "email": "reads@mail.example", "full_name": "Reader", "joined_at": "2026-06-02T10:00:00Z"}),
+    ("webinar/a.csv", {"webinar_id": "w1", "email": "reads@mail.example", "left_at": "2026-06-02T10:30:00Z"}),
+    ("webinar/a.csv", {"webinar_id": "w1", "participant": "guest", "joined_at": "2026-06-02T10:05:00Z"}),
+    ("webinar/a.csv", {"webinar_id": "w1", "participant": "guest", "left_at": "2026-06-02T10:06:00Z"}),
+    ("webinar/a.csv", {"webinar_id": "w2", "email": "soft@mail.example", "watch_seconds": "7", "left_at": "2026-06-02T10:06:00Z"}),
     # bounces
     *_people("hard", "soft", "recovered", "blocked", "spam", "reads"),
     mail("bounce", "hard@mail.example", "2026-06-03 10:00", type="bounce", status="5.1.1", reason="no such user"),
@@ -182,6 +192,18 @@ def house(new_house: Callable[[], House]) -> House:
     )
     house.build(NOW, select=["+suppressions", "+dim_profiles", "+rpt_send_tasks"])
     return house
+
+
+def test_attendance_is_whole_however_it_was_told(house: House) -> None:
+    found = house.rows(
+        "select webinar_id, email, webinar_title, full_name, strftime(registered_at, '%d %H:%M'), strftime(joined_at, '%d %H:%M'), watch_seconds "
+        "from staging.stg_webinar__attendance order by webinar_id, email nulls last"
+    )
+    assert found == [
+        ("w1", "reads@mail.example", "Live", "Reader", "01 10:00", "02 10:00", 1800),
+        ("w1", None, None, None, "02 10:05", "02 10:05", 60),
+        ("w2", "soft@mail.example", None, None, found[2][4], None, 7),
+    ]
 
 
 def _consent(house: House, identifier: str, channel: str, purpose: str) -> str | None:

@@ -94,6 +94,13 @@ def test_a_form_that_needs_consent_is_not_taken_without(collect: Collect) -> Non
     assert [kept["consent"]["granted"] for kept in running.kept(SOURCE)] == [True]
 
 
+@pytest.mark.parametrize("said", [["on"], {"a": 1}, 1, "yes", None, False])
+def test_what_is_no_ticked_box_is_no_consent(collect: Collect, said: Any) -> None:
+    running = collect()
+    assert running.http.post("/f/strict", json={"email": "ann@example.com", "_consent": said}).status_code == 422
+    assert running.kept(SOURCE) == []
+
+
 def test_what_a_program_fills_in_goes_to_quarantine_and_consents_to_nothing(collect: Collect) -> None:
     running = collect()
     answer = running.http.post("/f/demo", data={"email": "ann@example.com", "_consent": "on", "website": "https://spam.example.com"})

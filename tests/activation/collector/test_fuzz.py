@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from running_collector import LINKS, MESSAGE, Running, start
+from running_collector import FORMS, LINKS, MESSAGE, Running, start
+
+from activation.engine.form_specs import Checker
 
 PATHS = ["track", "page", "screen", "identify", "group", "alias", "batch", "import", "t", "b"]
 NAMES = ["type", "event", "userId", "anonymousId", "groupId", "previousId", "messageId", "context", "traits", "properties", "timestamp",
@@ -89,7 +91,7 @@ def test_any_event(running: Running, request: tuple[str, bytes], encoding: tuple
 @relaxed
 @given(
     method=st.sampled_from(["GET", "POST", "HEAD", "PUT", "OPTIONS", "DELETE"]),
-    place=st.sampled_from(["/c/", "/o/", "/u/", "/hooks/", "/v1/", "/"]),
+    place=st.sampled_from(["/c/", "/o/", "/u/", "/p/", "/k/", "/f/", "/v1/projects/", "/hooks/", "/v1/", "/"]),
     token=st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace")),
     suffix=st.sampled_from(["", ".gif", "/", "//", "?x=1", "%00", "%2F.."]),
     sent=junk,
@@ -120,3 +122,91 @@ def test_any_body_on_a_real_link(running: Running, sent: bytes, headers: dict[st
     assert left.status_code == 400
     click = running.http.request("GET", running.local(LINKS.click(MESSAGE, "https://a.example.com/")), content=sent, headers=named)
     assert (click.status_code, click.headers["location"]) == (302, "https://a.example.com/")
+
+
+# -- what anyone may reach: forms, preferences, check-in ------------------------------------------------------------------
+
+CODE, CENTRE = LINKS.check_in({"event_id": "expo", "event_name": "Expo"}), LINKS.preferences(MESSAGE)
+FORM_FIELDS = st.sampled_from(
+    ["email", "phone", "size", "topic", "news", "message", "website", "_consent", "_page_url", "_submission", "_anonymous_id", "_utm_source",
+     "everything", "newsletter.email", "product_news.sms", "full_name", "other"]
+)  # fmt: skip
+FORM_VALUES = st.sampled_from(
+    ["ann@example.com", "13900001111", "on", "yes", "no", "12", "mail", "f_" + "0" * 32, "https://a.example/"]
+) | st.text(max_size=20)
+filled = st.dictionaries(FORM_FIELDS, FORM_VALUES, max_size=8)
+form_bodies = st.one_of(
+    filled.map(lambda said: ("application/x-www-form-urlencoded", urlencode(said, errors="replace").encode())),
+    st.dictionaries(FORM_FIELDS, FORM_VALUES | values, max_size=6).map(lambda said: ("application/json", as_json(said))),
+    st.tuples(st.sampled_from(["application/json", "application/x-www-form-urlencoded", "multipart/form-data", "a/b", ""]), junk),
+)
+
+
+def kept(running: Running, source: str) -> int:
+    return len(running.kept(source))
+
+
+@relaxed
+@given(name=st.sampled_from(["demo", "strict", "demo/embed", "other"]), sent=form_bodies, headers=headers, query=st.text(max_size=20))
+def test_any_form(running: Running, name: str, sent: tuple[str, bytes], headers: dict[str, str], query: str) -> None:
+    before = kept(running, "forms_submissions")
+    named = {**raw(headers), "content-type": sent[0].encode()}
+    answer = running.http.post(f"/f/{name}?language={quote(query.encode('utf-8', 'replace'))}", content=sent[1], headers=named)
+    assert answer.status_code in {200, 400, 404, 413, 415, 422}
+    fresh = running.kept("forms_submissions")[before:]
+    assert len(fresh) == (answer.status_code == 200)
+    for line in fresh:
+        said = line.get("content", line)
+        assert Checker(FORMS[said["form_id"]]).check(said["fields"]) == (said["fields"], {})
+        assert said["consent"]["wording"] in {"Write to me.", "请给我写信。", "I agree."}
+
+
+@relaxed
+@given(sent=form_bodies, headers=headers)
+def test_any_choice_and_any_check_in(running: Running, sent: tuple[str, bytes], headers: dict[str, str]) -> None:
+    named = {**raw(headers), "content-type": sent[0].encode()}
+    for link, source in ((CENTRE, "consent_records"), (CODE, "offline_checkins")):
+        before = kept(running, source)
+        answer = running.http.post(running.local(link), content=sent[1], headers=named)
+        assert answer.status_code in {200, 400, 413, 422}
+        fresh = running.kept(source)[before:]
+        assert answer.status_code == 200 or fresh == []
+        for line in fresh:
+            assert line.get("status") in {"granted", "withdrawn"} or line["phone"] or line["email"]
+
+
+OPENAPI = {
+    "openapi": "3.1.0",
+    "info": {"title": "What the collector answers", "version": "1"},
+    "paths": {
+        "/f/demo": {
+            "post": {
+                "requestBody": {"required": True, "content": {"application/json": {"schema": FORMS["demo"].json_schema()}}},
+                "responses": {"200": {"description": "kept"}, "422": {"description": "not as the form asks"}},
+            }
+        },
+        "/f/demo/schema.json": {"get": {"responses": {"200": {"description": "the schema"}}}},
+        "/v1/projects/{key}/settings": {
+            "get": {
+                "parameters": [{"name": "key", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}],
+                "responses": {"200": {"description": "settings"}},
+            }
+        },
+    },
+}
+
+
+def test_what_a_schema_says_is_what_is_taken(running: Running) -> None:
+    """Schemathesis makes of each schema what it allows and what it does not: nothing of it may be answered with a 500."""
+    import schemathesis
+
+    schema = schemathesis.openapi.from_dict(OPENAPI)
+    for operation in schema.get_all_operations():
+
+        @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(case=operation.ok().as_strategy())
+        def try_it(case: Any) -> None:
+            answer = case.call(base_url=running.url)
+            assert answer.status_code < 500, case.formatted_path
+
+        try_it()
