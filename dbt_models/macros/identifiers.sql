@@ -1,6 +1,6 @@
 {# Every type of identifier, the strongest first: where an observation has several, the strongest is the one the others are tied to. #}
 {% macro identifier_types() -%}
-    {{ return(['user_id', 'crm_contact_id', 'email', 'phone', 'wechat_unionid', 'wechat_openid', 'olist_mql_id', 'anonymous_id']) }}
+    {{ return(['user_id', 'crm_contact_id', 'email', 'phone', 'wechat_unionid', 'wechat_openid', 'wecom_external_userid', 'olist_mql_id', 'anonymous_id']) }}
 {%- endmacro %}
 
 {# The columns of an observation that hold identifiers, each with its type. An alias names two user ids, so there is a second column for one. #}

@@ -37,6 +37,8 @@ PERSONAL = {
     "unionid",
     "wechat_openid",
     "wechat_unionid",
+    "external_userid",
+    "wecom_external_userid",
     "identifier",
     "match_value",
 }

@@ -34,6 +34,10 @@ RECORDS: list[Record] = [
     result(2, 1, send_time=1780304400),
     result(3, 2),
     result(4, 3),
+    (
+        "wecom_records/a.jsonl",
+        {"corpid": "ww1", "kind": "customer", "record_id": "zhangsan/wm1", "external_userid": "wm1", "unionid": "un-1"},
+    ),
     ("wecom_records/a.jsonl", {"corpid": "ww1", "kind": "tag", "record_id": "et1", "name": "重要"}),
 ]
 
@@ -53,6 +57,13 @@ def test_who_is_listed_follows_until_a_later_callback_says_otherwise(house: Hous
 
 def test_accounts_of_one_owner_know_the_same_person_by_the_unionid(house: House) -> None:
     assert house.profile("o-listed") == house.profile("o-other-account") == house.profile("un-1") is not None
+
+
+def test_a_customer_in_wecom_is_the_follower_with_the_same_unionid(house: House) -> None:
+    person = house.profile("o-listed")
+    assert house.rows("select profile_id, wechat_unionid from identity.dim_profiles where wecom_external_userid = 'wm1'") == [
+        (person, "un-1")
+    ]
 
 
 def test_the_accounts_own_helper_is_nobody(house: House) -> None:

@@ -42,6 +42,7 @@ select
     chosen.phone,
     chosen.wechat_openid,
     chosen.wechat_unionid,
+    chosen.wecom_external_userid,
     chosen.user_id,
     chosen.crm_contact_id,
     chosen.olist_mql_id,

@@ -1,5 +1,5 @@
 {%- set names = ['first_name', 'last_name', 'full_name', 'company', 'title', 'city', 'country'] -%}
-{%- set contact_points = ['email', 'phone', 'wechat_openid', 'wechat_unionid', 'user_id', 'crm_contact_id', 'olist_mql_id'] -%}
+{%- set contact_points = ['email', 'phone', 'wechat_openid', 'wechat_unionid', 'wecom_external_userid', 'user_id', 'crm_contact_id', 'olist_mql_id'] -%}
 
 -- one value of each field for each profile: by the source's priority, then the newest
 with statements as (

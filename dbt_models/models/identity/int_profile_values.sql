@@ -1,4 +1,4 @@
-{%- set fields = ['first_name', 'last_name', 'full_name', 'email', 'phone', 'wechat_openid', 'wechat_unionid', 'user_id',
+{%- set fields = ['first_name', 'last_name', 'full_name', 'email', 'phone', 'wechat_openid', 'wechat_unionid', 'wecom_external_userid', 'user_id',
     'crm_contact_id', 'olist_mql_id', 'company', 'title', 'city', 'country'] -%}
 
 with fields as (

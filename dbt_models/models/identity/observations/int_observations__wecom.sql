@@ -1,0 +1,13 @@
+with customers as (
+    select * from {{ ref('stg_wecom__customers') }}
+)
+
+select
+    'wecom' as source,
+    'wecom_customer' as rule,
+    version_id as evidence,
+    coalesce(added_at, _landed_at) as observed_at,
+    {{ identifier_columns(wecom_external_userid='external_userid', wechat_unionid='unionid') }},
+    _batch_id,
+    _landed_at
+from customers
