@@ -266,6 +266,11 @@ class Connector:
         """Verify and parse what the vendor sent us. Raises `BadSignature`."""
         raise BadSignature("this destination sends no callbacks")
 
+    @classmethod
+    def declared_pulls(cls, written: Mapping[str, Any]) -> Mapping[str, str]:
+        """Pulls that the options of one destination name, as they are written, beside those in `pulls`."""
+        return {}
+
     def pull(self, name: str, cursor: str | None) -> AsyncIterator[Pulled]:
         """Pages of what the vendor holds under that name in `pulls`, from `cursor` on (None: from the beginning), oldest first.
 

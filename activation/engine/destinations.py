@@ -46,6 +46,11 @@ class Destination:
     def __repr__(self) -> str:
         return f"Destination({self.name})"
 
+    @property
+    def pullable(self) -> dict[str, str]:
+        """Everything that can be pulled here, by name, and the raw source it lands in."""
+        return {**self.connector.pulls, **self.connector.declared_pulls(self.written)}
+
     @classmethod
     def declared(cls, file: YamlFile, name: str) -> Destination | None:
         """The entry `name` of destinations.yml, or None after noting its faults in `file`."""
@@ -64,7 +69,7 @@ class Destination:
         connector = connectors.find(kind)
         before = len(file.faults)
         limits = file.validate(Limits, entry.get("limits", {}), (name, "limits"))
-        pulls = _pulls(file, name, entry.get("pulls", []), connector)
+        pulls = _pulls(file, name, entry.get("pulls", []), {**connector.pulls, **connector.declared_pulls(entry)})
         if "base_url" in entry and (wrong := _address_fault(entry["base_url"])):
             file.fault((name, "base_url"), wrong)
         options = {key: value for key, value in entry.items() if key not in RESERVED}
@@ -179,14 +184,14 @@ def _address_fault(address: Any) -> str:
     return "" if port is None or port > 0 else "`base_url` is not an address."
 
 
-def _pulls(file: YamlFile, name: str, written: Any, connector: type[Connector]) -> tuple[str, ...]:
-    """The declared pulls, after noting in `file` what the connector has not."""
+def _pulls(file: YamlFile, name: str, written: Any, known: Mapping[str, str]) -> tuple[str, ...]:
+    """The declared pulls, after noting in `file` what there is not."""
     if not isinstance(written, list) or not all(isinstance(one, str) for one in written):
-        file.fault((name, "pulls"), f"`pulls` is a list of names, such as [{next(iter(connector.pulls), 'contacts')}].")
+        file.fault((name, "pulls"), f"`pulls` is a list of names, such as [{next(iter(known), 'contacts')}].")
         return ()
     for index, one in enumerate(written):
-        if one not in connector.pulls:
-            near = did_you_mean(one, set(connector.pulls)) if connector.pulls else " It is no source."
+        if one not in known:
+            near = did_you_mean(one, set(known)) if known else " It is no source."
             file.fault((name, "pulls", index), f"there is nothing named `{one}` to pull here.{near}")
     return tuple(dict.fromkeys(written))
 

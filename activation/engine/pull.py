@@ -72,7 +72,7 @@ class PullReport:
 
 def pulls(declarations: Declarations) -> dict[str, Pull]:
     """Everything that can be pulled, by reference."""
-    found = [Pull(one, name, source) for one in declarations.destinations.values() for name, source in one.connector.pulls.items()]
+    found = [Pull(one, name, source) for one in declarations.destinations.values() for name, source in one.pullable.items()]
     return {pull.ref: pull for pull in found}
 
 

@@ -226,3 +226,34 @@ def test_time_moves_no_cursor_back(shop: SmallProject, books: Shop) -> None:
     pull = pulling.find(declarations, "paper/books")
     pulling.run(shop.project, declarations, pull, NOON)
     assert pulling.run(shop.project, declarations, pull, NOON - timedelta(days=9)).events == 0
+
+
+REST = """
+paper:
+  connector: rest_api
+  base_url: '{address}'
+  token: ${{BOOKS_TOKEN}}
+  scheme: ""
+  pulls: [books]
+  resources:
+    books: {{path: /books, lands_in: book_events, query: {{limit: "100", after: "-1"}}, newer: {{field: number, parameter: after}}}}
+"""
+
+
+def test_any_rest_api_is_pulled_as_its_destination_declares(shop: SmallProject, books: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOOKS_TOKEN", "open")
+    shop.write("activation/destinations.yml", REST.format(address=books.address))
+    assert pulled(shop).landing.landed == 5
+    books.books.append({"number": 5})
+    assert pulled(shop).landing.landed == 1
+    assert books.asked == [-1, 4]
+    assert landed(shop) == [0, 1, 2, 3, 4, 5]
+    assert [asset.key for asset in pull_assets.definitions(shop.project, Declarations.load(shop.project)).assets or []] == [
+        dg.AssetKey(["pulls", "paper", "books"])  # type: ignore[union-attr]
+    ]
+
+
+def test_a_resource_that_is_not_declared_cannot_be_pulled_by_itself(shop: SmallProject, books: Shop) -> None:
+    shop.write("activation/destinations.yml", REST.format(address=books.address).replace("pulls: [books]", "pulls: [orders]"))
+    with pytest.raises(DeclarationErrors, match=r"there is nothing named `orders` to pull here\. Known: books"):
+        Declarations.load(shop.project)
