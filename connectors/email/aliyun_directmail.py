@@ -1,0 +1,112 @@
+"""Aliyun DirectMail (dm 2015-11-23): one mail a call by SingleSendMail, and its delivery events by way of EventBridge.
+
+Our message id goes along in the header `X-User-Notify-Message-Id`, which DirectMail repeats in every event under `header`. SingleSendMail
+is not idempotent. Content goes out in the body of the call, where it may have 8 MB; the whole signature is ACS3-HMAC-SHA256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+from urllib.parse import urlencode, urlsplit
+from uuid import uuid4
+
+import httpx
+import orjson
+from pydantic import Field, field_validator
+
+from connectors.base import BadSignature, Callback, Fatal, Outcome, Received, SecretStr, Strict, secret
+from connectors.email._directmail_answer import content, outcome
+from connectors.email._letter import an_address, header_id
+from connectors.email._mail_api import MailApi, Posted, whole_mails
+from connectors.sms._acs3 import authorization
+
+VERSION = "2015-11-23"
+TOKEN, TIMESTAMP = "x-eventbridge-signature-token", "x-eventbridge-signature-timestamp"
+ALIAS = 15  # characters a sender's name may have
+
+
+class AliyunDirectmail(MailApi):
+    base_url = "https://dm.aliyuncs.com"
+    objects: ClassVar = {"messages": whole_mails(per_second=20, concurrency=8)}
+
+    class Options(Strict):
+        """`sender` is an address set up in the console. `callback_token` is the signature token of the EventBridge target that posts to
+        `…/hooks/<destination>`; without one no event is believed."""
+
+        sender: str
+        reply_to: str | None = None
+        tag: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,128}$")
+        access_key_id: SecretStr = secret(sandbox="LTAI5tSandboxAccessKey01")
+        access_key_secret: SecretStr = secret(sandbox="sandbox-access-key-secret")
+        security_token: SecretStr | None = None
+        callback_token: SecretStr | None = secret(sandbox="sandbox-directmail-callback-token", default=None, min_length=16)
+        tolerance_seconds: int = Field(default=86_400, gt=0)
+
+        _addresses = field_validator("sender", "reply_to")(an_address)
+
+    async def post(self, posted: Sequence[Posted], templated: bool) -> Sequence[Outcome]:
+        row, mail = posted[0]
+        headers = {"Message-ID": header_id(row, mail.sender), **mail.headers}
+        if row.message_id:
+            headers["X-User-Notify-Message-Id"] = row.message_id
+        given = {
+            "AccountName": mail.sender.spec,
+            "FromAlias": mail.sender.name[:ALIAS],
+            "AddressType": "1",
+            "ReplyToAddress": "false",
+            "ReplyAddress": mail.reply_to.spec if mail.reply_to else "",
+            "ToAddress": mail.recipient.spec,
+            "Subject": mail.subject,
+            "TextBody": mail.text,
+            "HtmlBody": mail.html,
+            "TagName": self.options.tag or "",
+            "Headers": orjson.dumps(headers).decode(),
+            "UnSubscribeLinkType": "disabled" if mail.headers else "",  # ours stands in the headers
+        }
+        return [outcome(await self._call("SingleSendMail", {name: value for name, value in given.items() if value}), posted)]
+
+    async def check(self) -> str:
+        account = content(await self._call("DescAccountSummary", {}))
+        if account.get("UserStatus"):
+            raise Fatal("ACCOUNT", "DirectMail says that the account is frozen, in arrears or restricted: see its console.")
+        return f"access key accepted; {account.get('DailyQuota')} mails a day"
+
+    async def _call(self, action: str, form: dict[str, str]) -> httpx.Response:
+        """POST an RPC-style request, signed, with its parameters in the body."""
+        url = urlsplit(f"{self.address.rstrip('/')}/")
+        body = urlencode(form).encode()
+        headers = {
+            "host": url.netloc,
+            "x-acs-action": action,
+            "x-acs-version": VERSION,
+            "x-acs-date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "x-acs-signature-nonce": uuid4().hex,
+            "x-acs-content-sha256": hashlib.sha256(body).hexdigest(),
+            "content-type": "application/x-www-form-urlencoded",
+        }
+        if self.options.security_token:
+            headers["x-acs-security-token"] = self.options.security_token.get_secret_value()
+        key_id, key_secret = self.options.access_key_id.get_secret_value(), self.options.access_key_secret.get_secret_value()
+        headers["Authorization"] = authorization("POST", url.path, {}, headers, key_id, key_secret)
+        # Not again as it is: its nonce counts once. A new call is signed anew.
+        return await self.http.post(url.geturl(), headers=headers, content=body, extensions={"retry": False})
+
+    def receive(self, callback: Callback) -> Received:
+        expected, given = self.options.callback_token, callback.headers.get(TOKEN, "")
+        if expected is None or not hmac.compare_digest(given.encode(errors="replace"), expected.get_secret_value().encode()):
+            raise BadSignature("the token is missing or wrong")
+        try:
+            moment = datetime.fromtimestamp(int(callback.headers.get(TIMESTAMP, "")) / 1000, UTC)
+            event: Any = orjson.loads(callback.body)
+        except (ValueError, OverflowError, OSError):
+            raise BadSignature("the timestamp or the body is malformed") from None
+        if abs(callback.received_at - moment) > timedelta(seconds=self.options.tolerance_seconds):
+            raise BadSignature("the timestamp is too old")
+        if not isinstance(event, dict) or not isinstance(event.get("data"), dict) or not event.get("id") or not event.get("type"):
+            raise BadSignature("the body is not an event")
+        mine = {"vendor": "aliyun_directmail", "event_id": event["id"], "event": event["type"], "email": event["data"].get("rcpt")}
+        return Received("mail_events", [{**event, **mine, "timestamp": event.get("time")}])
