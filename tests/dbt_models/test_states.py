@@ -108,6 +108,8 @@ RECORDS: list[Record] = [
     twilio("+13105550003", "2026-06-01 10:00", "failed", ErrorCode="21610"),
     twilio("+13105550004", "2026-06-01 10:00", "received", Body="Stop!", To="+15017122661"),
     twilio("+13105550005", "2026-06-01 10:00", "received", Body="do not stop", To="+15017122661"),
+    *(tencent_sms(f"+861391111000{n}", "2026-06-01 18:00:00") for n in (7, 8, 9)),
+    twilio("+8613911110009", "2026-06-20 10:00", "received", Body="START", To="+15017122661"),
     tencent_reply("+8613911110005", "2026-06-01 10:00", " td "),
     tencent_reply("+8613911110006", "2026-06-01 10:00", "谢谢"),
     wechat("o-follows", "TEMPLATESENDJOBFINISH", "2026-06-04 10:00", MsgID="777", Status="success"),
@@ -163,6 +165,15 @@ SENT = [
 ]
 
 
+REFUSED = [
+    ("+8613911110007", "rejected", "FailedOperation.PhoneNumberInBlacklist", "2026-06-10 10:00:00"),
+    ("+8613911110008", "rejected", "21610", "2026-06-10 10:00:00"),
+    ("+8613911110008", "sent", "", "2026-06-12 10:00:00"),
+    ("+8613911110009", "rejected", "21610", "2026-06-10 10:00:00"),
+    ("+13105550001", "rejected", "21211", "2026-06-10 10:00:00"),
+]
+
+
 @pytest.fixture(scope="module")
 def house(new_house: Callable[[], House]) -> House:
     house = new_house()
@@ -174,6 +185,16 @@ def house(new_house: Callable[[], House]) -> House:
         [
             (ref, ref, channel, purpose, house.profile(person), message, provider)
             for message, provider, person, ref, channel, purpose in SENT
+        ],
+    )
+    # what providers would not take: the person had opted out there, or the number is none
+    house.execute(
+        "insert into activation.sync_changelog by name select 'r-refused-' || ? as run_id, 'sms/offer' as ref, 'send' as kind, 'sms' as channel, "
+        "'promotion' as purpose, ? as row_number, ? as profile_id, 'add' as operation, ? as outcome, ? as reason_code, ? as message_id, "
+        "cast(? as timestamp) as recorded_at",
+        [
+            (when, row, house.profile(person), outcome, code, MESSAGE(90 + row), when)
+            for row, (person, outcome, code, when) in enumerate(REFUSED)
         ],
     )
     house.execute(
@@ -267,6 +288,10 @@ def test_consent_is_what_was_said_last(house: House, person: str, channel: str, 
         ("oneclick@mail.example", []),
         ("after@mail.example", []),
         ("+8613911110001", [("sms", "hard_bounce", "all")]),
+        ("+8613911110007", [("sms", "unsubscribed", "marketing")]),
+        ("+8613911110008", []),  # took a message since
+        ("+8613911110009", []),  # asked for them again
+        ("+13105550001", []),  # the number was wrong that time, nothing more
         ("o-left", [("wechat", "unsubscribed", "all")]),
         ("o-back", []),
         ("fine@mail.example", []),

@@ -55,3 +55,5 @@ where purposes.is_marketing and states.channel in ('email', 'sms')
 group by states.profile_id, states.channel
 -- every kind of marketing was refused, not only one
 having bool_and(states.status = 'withdrawn') and count(*) = (select count(*) from {{ ref('consent_purposes') }} where is_marketing)
+union all
+select profile_id, channel, 'unsubscribed', 'marketing', since, evidence from {{ ref('int_provider_opt_outs') }}
