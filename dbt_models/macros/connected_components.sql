@@ -9,20 +9,27 @@ after a fixed number of rounds, so long chains come out right; a chain shrinks a
 #}
 {% macro connected_components(edges) -%}
     {%- if execute and flags.WHICH in ('run', 'build') -%}
-        {%- do create_temporary('component_edges', 'select distinct least(left_key, right_key) as a, greatest(left_key, right_key) as b from ' ~ edges ~ ' where left_key <> right_key') -%}
-        {%- do create_temporary('component_map', 'select distinct a as node, a as root from component_edges union select b, b from component_edges') -%}
-        {%- set graph = namespace(edges=count_rows('component_edges')) -%}
-        {%- for round in range(1000) if graph.edges > 0 -%}
-            {%- do contract_edges() -%}
-            {%- set graph.edges = count_rows('component_edges') -%}
-        {%- endfor -%}
-        {%- for name in ['edges', 'next_edges', 'next_map', 'parents', 'pointers', 'jumps', 'roots'] -%}
-            {%- do run_query('drop table if exists component_' ~ name) -%}
-        {%- endfor -%}
+        {%- do contract(edges) -%}
         select node as identifier_key, root as component from component_map
     {%- else -%}
         select cast(null as bigint) as identifier_key, cast(null as bigint) as component where false
     {%- endif -%}
+{%- endmacro %}
+
+{# Leaves the answer in the temporary table `component_map` (node, root). #}
+{% macro contract(edges) -%}
+    {%- do create_temporary('component_edges', '
+        select distinct least(left_key, right_key) as a, greatest(left_key, right_key) as b from ' ~ edges ~ ' where left_key <> right_key
+    ') -%}
+    {%- do create_temporary('component_map', 'select a as node, a as root from component_edges union select b, b from component_edges') -%}
+    {%- set graph = namespace(edges=count_rows('component_edges') | int) -%}
+    {%- for round in range(1000) if graph.edges > 0 -%}
+        {%- do contract_edges() -%}
+        {%- set graph.edges = count_rows('component_edges') | int -%}
+    {%- endfor -%}
+    {%- for name in ['edges', 'next_edges', 'next_map', 'parents', 'pointers', 'jumps', 'roots'] -%}
+        {%- do run_query('drop table if exists component_' ~ name) -%}
+    {%- endfor -%}
 {%- endmacro %}
 
 {# One round: `component_edges` becomes the graph of the roots, `component_map` leads every first node to its root so far. #}
@@ -57,7 +64,10 @@ after a fixed number of rounds, so long chains come out right; a chain shrinks a
     {%- do create_temporary('component_map', 'select * from component_next_map') -%}
 {%- endmacro %}
 
-{# `component_roots`: every node of `component_parents` with the end of its chain of parents. Only the distinct parents are followed, and each step doubles the length. #}
+{#
+`component_roots`: every node of `component_parents` with the end of its chain of parents. Only the distinct parents are followed, and
+each step doubles the length.
+#}
 {% macro follow_pointers() -%}
     {%- do create_temporary('component_pointers', '
         select node, parent
@@ -81,12 +91,4 @@ after a fixed number of rounds, so long chains come out right; a chain shrinks a
         from component_parents as p
         join component_pointers as q on p.parent = q.node
     ') -%}
-{%- endmacro %}
-
-{% macro create_temporary(name, select) -%}
-    {%- do run_query('create or replace temporary table ' ~ name ~ ' as ' ~ select) -%}
-{%- endmacro %}
-
-{% macro count_rows(name) -%}
-    {{ return(run_query('select count(*) from ' ~ name).columns[0].values()[0] | int) }}
 {%- endmacro %}
