@@ -72,4 +72,4 @@ def _compiled(macro: str) -> CodeType:
 
 def _late(template: Template, name: str) -> Callable[..., str]:
     """Bound when it is called, for a macro may call one that is read after it."""
-    return lambda *arguments: str(getattr(template.make_module(), name)(*arguments))
+    return lambda *arguments, **named: str(getattr(template.make_module(), name)(*arguments, **named))

@@ -10,7 +10,7 @@ the next one finds these pairs missing and resolves them again.
 {% macro identity_links(edges, never) -%}
     {%- if execute and flags.WHICH in ('run', 'build') -%}
         {%- do create_temporary('link_never', never) -%}
-        {%- do create_temporary('link_accepted', '
+        {%- do create_temporary('link_accepted' if is_incremental() else 'link_edges', '
             select least(left_key, right_key) as left_key, greatest(left_key, right_key) as right_key, min(strength) as strength
             from ' ~ edges ~ '
             where left_key <> right_key
@@ -19,8 +19,6 @@ the next one finds these pairs missing and resolves them again.
         {%- if is_incremental() -%}
             {%- do compare_links(this) -%}
             {%- do reach_components(this) -%}
-        {%- else -%}
-            {%- do create_temporary('link_edges', 'select * from link_accepted') -%}
         {%- endif -%}
         {%- do resolve_links() -%}
         select e.left_key, e.right_key, e.strength, m.root as component
@@ -76,8 +74,7 @@ the next one finds these pairs missing and resolves them again.
 
 {# `link_map` (node, root) for the nodes of `link_edges`, from which the pairs are taken that lie between two that are never the same. #}
 {% macro resolve_links() -%}
-    {%- do contract('link_edges') -%}
-    {%- do create_temporary('link_map', 'select * from component_map') -%}
+    {%- do contract('link_edges', map='link_map', are_distinct=true) -%}
     {%- set parted = namespace(pairs=1) -%}
     {%- for step in range(100000) if parted.pairs > 0 -%}
         {%- do create_temporary('link_conflicts', '
@@ -158,7 +155,7 @@ it. What is tied together by stronger edges moves as a whole. The edges that the
         select * from part_kept
     ') -%}
     {%- do create_temporary('link_edges', 'select * from link_next_edges') -%}
-    {%- do contract('part_kept') -%}
+    {%- do contract('part_kept', are_distinct=true) -%}
     {%- do create_temporary('link_next_map', '
         select m.node, m.root
         from link_map as m
