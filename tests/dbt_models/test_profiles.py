@@ -166,7 +166,8 @@ def test_activity_fades(house: House, device: str, level: str) -> None:
 
 def test_worth_can_be_recomputed_by_hand(house: House) -> None:
     orders, revenue, rfm, churn, lifetime = _person(house, "rarely@mail.example", "orders, revenue, rfm, churn_risk, lifetime_value")
-    pace, away = 59, 121  # days between the first of January and of March, and from there to the end of June
+    # days between the first of January and of March, beside one gap of everybody's mean; and from there to the end of June
+    pace, away = (59 + 26) / 2, 121
     assert (orders, revenue) == (2, 60.0)
     assert churn == pytest.approx(1 - exp(-away / pace), abs=0.0001)
     assert lifetime == pytest.approx(60 + exp(-away / pace) * 30 * 365 / pace, abs=0.01)
@@ -176,13 +177,13 @@ def test_worth_can_be_recomputed_by_hand(house: House) -> None:
         3,
         300.0,
         "444",
-        "2026-07-08",
+        "2026-07-14",
     )
     assert _person(house, "works@mail.example", "orders, revenue, rfm, churn_risk") == (0, 0.0, None, None)
 
 
 def test_worth_knows_the_pace_of_others_where_there_was_one_order(house: House) -> None:
-    pace = (19 + 59) / (2 + 1)
+    pace = (19 + 59) / (2 + 1)  # of the two who came back: the 26 days of above
     assert _person(house, "once@mail.example", "churn_risk")[0] == pytest.approx(1 - exp(-29 / pace), abs=0.0001)
 
 

@@ -94,7 +94,7 @@ select
     touches.first_at as first_touch_at,
     coalesce(touches.last_channel, 'unknown') as last_touch_channel,
     touches.last_at as last_touch_at,
-    coalesce(activity.activity_level, 'lost') as activity_level,
+    coalesce(activity.activity_level, 'never') as activity_level,
     activity.last_active_at,
     activity.best_hour,
     activity.preferred_channel,

@@ -17,16 +17,17 @@ bought as (
     group by profile_id
 ),
 
--- who has bought on one day only is given the pace of everybody who came back
+everybody as (
+    select coalesce(sum(span_days) / nullif(sum(order_days - 1), 0), 90) as pace_days from bought
+),
+
+-- two orders in one week are no habit yet: to everybody's own gaps between orders, one of the usual length is added
 paced as (
     select
-        *,
-        coalesce(
-            span_days / nullif(order_days - 1, 0),
-            (select sum(span_days) / nullif(sum(order_days - 1), 0) from bought where order_days > 1),
-            90
-        ) as pace_days
+        bought.*,
+        (bought.span_days + everybody.pace_days) / bought.order_days as pace_days
     from bought
+    cross join everybody
 ),
 
 -- people who are alike get the same fifth: it is the share of customers who did less, not a place in a list
