@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 from activation import screens
-from bench import collector, delivery, landing, plan, sample
+from bench import collector, delivery, identity, landing, plan, sample
 
 RESULTS = Path(__file__).with_name("results.json")
 BENCHES = {
     "sample": sample.measure,
     "landing": landing.measure,
     "plan": plan.measure,
+    "identity": identity.measure,
     "delivery": delivery.measure,
     "collector": collector.measure,
 }

@@ -9,23 +9,41 @@ after a fixed number of rounds, so long chains come out right; a chain shrinks a
 #}
 {% macro connected_components(edges) -%}
     {%- if execute and flags.WHICH in ('run', 'build') -%}
-        {%- do create_temporary('component_edges', 'select distinct least(left_key, right_key) as a, greatest(left_key, right_key) as b from ' ~ edges ~ ' where left_key <> right_key') -%}
-        {%- do create_temporary('component_map', 'select distinct a as node, a as root from component_edges union select b, b from component_edges') -%}
-        {%- set graph = namespace(edges=count_rows('component_edges')) -%}
-        {%- for round in range(1000) if graph.edges > 0 -%}
-            {%- do contract_edges() -%}
-            {%- set graph.edges = count_rows('component_edges') -%}
-        {%- endfor -%}
-        {%- for name in ['edges', 'next_edges', 'next_map', 'parents', 'pointers', 'jumps', 'roots'] -%}
-            {%- do run_query('drop table if exists component_' ~ name) -%}
-        {%- endfor -%}
+        {%- do contract(edges) -%}
         select node as identifier_key, root as component from component_map
     {%- else -%}
         select cast(null as bigint) as identifier_key, cast(null as bigint) as component where false
     {%- endif -%}
 {%- endmacro %}
 
-{# One round: `component_edges` becomes the graph of the roots, `component_map` leads every first node to its root so far. #}
+{# Leaves the answer in the temporary table `map` (node, root). Where each edge stands there once, the lesser key left, that need not be made sure of. #}
+{% macro contract(edges, map='component_map', are_distinct=false) -%}
+    {%- if are_distinct -%}
+        {%- do create_temporary('component_edges', 'select left_key as a, right_key as b from ' ~ edges) -%}
+    {%- else -%}
+        {%- do create_temporary('component_edges', '
+            select distinct least(left_key, right_key) as a, greatest(left_key, right_key) as b from ' ~ edges ~ ' where left_key <> right_key
+        ') -%}
+    {%- endif -%}
+    {%- do contract_edges() -%}
+    {%- do create_temporary(map, 'select node, root from component_roots') -%}
+    {%- set graph = namespace(edges=count_rows('component_edges') | int) -%}
+    {%- for round in range(1000) if graph.edges > 0 -%}
+        {%- do contract_edges() -%}
+        {%- do create_temporary('component_next_map', '
+            select m.node, coalesce(r.root, m.root) as root
+            from ' ~ map ~ ' as m
+            left join component_roots as r on m.root = r.node
+        ') -%}
+        {%- do create_temporary(map, 'select * from component_next_map') -%}
+        {%- set graph.edges = count_rows('component_edges') | int -%}
+    {%- endfor -%}
+    {%- for name in ['edges', 'next_edges', 'next_map', 'parents', 'pointers', 'jumps', 'roots'] -%}
+        {%- do run_query('drop table if exists component_' ~ name) -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{# One round: `component_edges` becomes the graph of the roots, `component_roots` leads every node it had to its root. #}
 {% macro contract_edges() -%}
     {%- do create_temporary('component_parents', '
         select node, min(neighbour) as parent
@@ -48,16 +66,13 @@ after a fixed number of rounds, so long chains come out right; a chain shrinks a
         join component_roots as b on e.b = b.node
         where a.root <> b.root
     ') -%}
-    {%- do create_temporary('component_next_map', '
-        select m.node, coalesce(r.root, m.root) as root
-        from component_map as m
-        left join component_roots as r on m.root = r.node
-    ') -%}
     {%- do create_temporary('component_edges', 'select * from component_next_edges') -%}
-    {%- do create_temporary('component_map', 'select * from component_next_map') -%}
 {%- endmacro %}
 
-{# `component_roots`: every node of `component_parents` with the end of its chain of parents. Only the distinct parents are followed, and each step doubles the length. #}
+{#
+`component_roots`: every node of `component_parents` with the end of its chain of parents. Only the distinct parents are followed, and
+each step doubles the length.
+#}
 {% macro follow_pointers() -%}
     {%- do create_temporary('component_pointers', '
         select node, parent
@@ -81,12 +96,4 @@ after a fixed number of rounds, so long chains come out right; a chain shrinks a
         from component_parents as p
         join component_pointers as q on p.parent = q.node
     ') -%}
-{%- endmacro %}
-
-{% macro create_temporary(name, select) -%}
-    {%- do run_query('create or replace temporary table ' ~ name ~ ' as ' ~ select) -%}
-{%- endmacro %}
-
-{% macro count_rows(name) -%}
-    {{ return(run_query('select count(*) from ' ~ name).columns[0].values()[0] | int) }}
 {%- endmacro %}

@@ -12,7 +12,7 @@ import pytest
 from sent_records import account, alias, at, contact, form, identify, order, page, wechat
 from warehouse_house import House, Record
 
-SELECT = ["+bridge_profile_identifiers", "+int_identity_dropped_edges", "+bridge_profile_accounts", "+dim_accounts", "profile_merges"]
+SELECT = ["+bridge_profile_identifiers", "+int_identity_dropped_edges", "+bridge_profile_accounts", "+dim_accounts", "+profile_merges"]
 COOKIE = "00000000-1111-4000-8000-{:012d}"
 
 
@@ -249,3 +249,70 @@ def test_a_company_that_is_in_the_crm_twice_does_not_double_anybody(twice: House
         ("crm", 1),
         ("crm", 2),
     ]
+
+
+@pytest.fixture(scope="module")
+def decided(new_house: Callable[[], House]) -> House:
+    """A build, then what a person decided about some of its pairs, and another build."""
+    house = new_house()
+    house.land(
+        at("2026-06-02 00:00"),
+        [
+            # a couple with one address, each with an account
+            identify(user="u-anna", email="both@mail.example"),
+            form("2026-06-01 11:00", email="both@mail.example", phone="+8613911110001"),
+            contact("c-ben", email="ben@mail.example", phone="+8613911110001"),
+            # one person that nothing shows to be one
+            form(email="work@firm.example"),
+            form(email="home@mail.example"),
+            # one device with two accounts that the application says are one
+            identify(user="u-before", anonymous="laptop"),
+            identify(user="u-after", anonymous="laptop"),
+            alias("u-before", "u-after"),
+        ],
+    )
+    house.build(select=SELECT)
+    house.execute("create table first_profiles as from identity.bridge_profile_identifiers")
+    house.execute(
+        "insert into seeds.identity_manual_pairs by name select unnest(['email', 'email', 'email']) as left_type, "
+        "unnest(['both@mail.example', ' Work@Firm.example', 'nobody@mail.example']) as left_identifier, "
+        "unnest(['crm_contact_id', 'email', 'email']) as right_type, unnest(['c-ben', 'home@mail.example', 'work@firm.example']) as right_identifier, "
+        "unnest(['never', 'same', 'same']) as verdict, 'they told us' as reason"
+    )
+    _build_again(house)
+    return house
+
+
+def _build_again(house: House) -> None:
+    house.profiles = {}
+    house.dbt.run(["run"], house.project.warehouse, select=SELECT)
+
+
+def test_two_of_whom_a_person_said_that_they_are_never_one_are_parted(decided: House) -> None:
+    before = dict(decided.rows("select identifier, profile_id from first_profiles"))
+    assert before["both@mail.example"] == before["c-ben"]
+    assert decided.profile("both@mail.example") == decided.profile("u-anna") != decided.profile("c-ben")
+    # the number is the contact's by a stronger rule than it is the form's
+    assert decided.profile("+8613911110001") == decided.profile("ben@mail.example") == decided.profile("c-ben")
+    assert decided.rows("select left_identifier, right_identifier, rule, reason from identity.int_identity_dropped_edges") == [
+        ("both@mail.example", "+8613911110001", "form_submission", "between two that are never the same")
+    ]
+
+
+def test_two_of_whom_a_person_said_that_they_are_one_are_joined(decided: House) -> None:
+    assert decided.profile("work@firm.example") == decided.profile("home@mail.example")
+    assert decided.rows("select rule, evidence from identity.int_identity_edges where rule = 'manual_same'") == [
+        ("manual_same", "they told us")
+    ]
+    assert decided.profile("nobody@mail.example") is None
+
+
+def test_accounts_that_are_stated_to_be_one_count_as_one_partner(decided: House) -> None:
+    assert decided.profile("laptop") == decided.profile("u-before") == decided.profile("u-after")
+
+
+def test_a_decision_that_is_taken_back_gives_the_people_of_before(decided: House) -> None:
+    decided.execute("delete from seeds.identity_manual_pairs")
+    _build_again(decided)
+    everything = "select identifier, profile_id from {} order by all"
+    assert decided.rows(everything.format("identity.bridge_profile_identifiers")) == decided.rows(everything.format("first_profiles"))

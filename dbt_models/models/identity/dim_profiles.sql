@@ -27,9 +27,36 @@ lifecycle as (
     select * from {{ ref('profile_lifecycle') }}
 ),
 
-first_touches as (
-    select * from {{ ref('fct_touches') }}
-    where is_first_touch
+touches as (
+    select
+        profile_id,
+        max(case when is_first_touch then channel end) as first_channel,
+        max(case when is_first_touch then touched_at end) as first_at,
+        max(case when is_last_touch then channel end) as last_channel,
+        max(case when is_last_touch then touched_at end) as last_at
+    from {{ ref('fct_touches') }}
+    where is_first_touch or is_last_touch
+    group by profile_id
+),
+
+contact_points as (
+    select
+        profile_id,
+        {%- for type in ['email', 'phone', 'wechat_openid'] %}
+        bool_or(is_primary and is_valid) filter (where identifier_type = '{{ type }}') as {{ type }}_is_valid,
+        bool_or(is_primary and is_reachable) filter (where identifier_type = '{{ type }}') as {{ type }}_is_reachable,
+        {%- endfor %}
+        coalesce(bool_or(accepts_marketing), false) as accepts_marketing
+    from {{ ref('dim_contact_points') }}
+    group by profile_id
+),
+
+activity as (
+    select * from {{ ref('int_profile_activity') }}
+),
+
+worth as (
+    select * from {{ ref('int_profile_value') }}
 )
 
 select
@@ -39,8 +66,14 @@ select
     chosen.last_name,
     coalesce({{ full_name('chosen.first_name', 'chosen.last_name') }}, chosen.full_name) as full_name,
     chosen.email,
+    contact_points.email_is_valid,
+    contact_points.email_is_reachable,
     chosen.phone,
+    contact_points.phone_is_valid,
+    contact_points.phone_is_reachable,
     chosen.wechat_openid,
+    contact_points.wechat_openid_is_reachable,
+    coalesce(contact_points.accepts_marketing, false) as accepts_marketing,
     chosen.wechat_unionid,
     chosen.wecom_external_userid,
     chosen.user_id,
@@ -55,8 +88,27 @@ select
     coalesce(settings.time_zone, country_time_zones.time_zone) as time_zone,
     lifecycle.stage as lifecycle_stage,
     lifecycle.since as lifecycle_since,
-    coalesce(first_touches.channel, 'unknown') as first_touch_channel,
-    first_touches.touched_at as first_touch_at,
+    lifecycle.furthest_stage,
+    lifecycle.lead_since,
+    lifecycle.customer_since,
+    coalesce(touches.first_channel, 'unknown') as first_touch_channel,
+    touches.first_at as first_touch_at,
+    coalesce(touches.last_channel, 'unknown') as last_touch_channel,
+    touches.last_at as last_touch_at,
+    coalesce(activity.activity_level, 'never') as activity_level,
+    activity.last_active_at,
+    activity.best_hour,
+    activity.preferred_channel,
+    coalesce(worth.orders, 0) as orders,
+    coalesce(worth.revenue, 0) as revenue,
+    worth.average_order,
+    worth.first_order_at,
+    worth.last_order_at,
+    worth.next_order_expected_at,
+    worth.rfm,
+    worth.rfm_segment,
+    worth.lifetime_value,
+    worth.churn_risk,
     people.origin_system,
     people.identifiers,
     people.first_seen_at,
@@ -69,4 +121,7 @@ left join country_time_zones on lower(chosen.country) = country_time_zones.count
 left join account_links using (profile_id)
 left join accounts using (account_id)
 left join lifecycle using (profile_id)
-left join first_touches using (profile_id)
+left join touches using (profile_id)
+left join contact_points using (profile_id)
+left join activity using (profile_id)
+left join worth using (profile_id)

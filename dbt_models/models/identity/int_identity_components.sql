@@ -1,1 +1,7 @@
-{{ connected_components(ref('int_identity_edges')) }}
+with links as (
+    select * from {{ ref('int_identity_links') }}
+)
+
+select left_key as identifier_key, component from links
+union
+select right_key, component from links

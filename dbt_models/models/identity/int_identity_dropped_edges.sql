@@ -2,6 +2,10 @@ with judged as (
     select * from {{ ref('int_identity_edges_judged') }}
 ),
 
+links as (
+    select * from {{ ref('int_identity_links') }}
+),
+
 identifiers as (
     select * from {{ ref('int_identifiers') }}
 )
@@ -14,11 +18,17 @@ select
     judged.rule,
     judged.source,
     judged.evidence,
-    judged.dropped_reason as reason,
+    coalesce(judged.dropped_reason, 'between two that are never the same') as reason,
     judged.first_seen_at,
     judged.last_seen_at,
     judged.observations
 from judged
 join identifiers as left_identifiers on judged.left_key = left_identifiers.identifier_key
 join identifiers as right_identifiers on judged.right_key = right_identifiers.identifier_key
-where judged.dropped_reason is not null
+left join links
+    on least(judged.left_key, judged.right_key) = links.left_key
+    and greatest(judged.left_key, judged.right_key) = links.right_key
+where
+    judged.dropped_reason is not null
+    -- believed by itself, but it would have joined two that must stay apart
+    or links.left_key is null

@@ -1,17 +1,24 @@
 with judged as (
     select * from {{ ref('int_identity_edges_judged') }}
+),
+
+links as (
+    select * from {{ ref('int_identity_links') }}
 )
 
 select
-    left_key,
-    left_type,
-    right_key,
-    right_type,
-    rule,
-    source,
-    evidence,
-    first_seen_at,
-    last_seen_at,
-    observations
+    judged.left_key,
+    judged.left_type,
+    judged.right_key,
+    judged.right_type,
+    judged.rule,
+    judged.source,
+    judged.evidence,
+    judged.first_seen_at,
+    judged.last_seen_at,
+    judged.observations
 from judged
-where dropped_reason is null
+join links
+    on least(judged.left_key, judged.right_key) = links.left_key
+    and greatest(judged.left_key, judged.right_key) = links.right_key
+where judged.dropped_reason is null

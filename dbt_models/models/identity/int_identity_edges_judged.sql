@@ -39,7 +39,7 @@ select
     coalesce(
         'blocked value: ' || edges.blocked_reason,
         -- a program gives other people's addresses
-        case when machines.device_key is not null then 'seen on a machine: ' || machines.reason end,
+        case when machines.device_key is not null and edges.rule <> 'manual_same' then 'seen on a machine: ' || machines.reason end,
         case when rules.counts_partners then coalesce(
             left_shared.reason, right_shared.reason, left_crowded.reason, right_crowded.reason
         ) end

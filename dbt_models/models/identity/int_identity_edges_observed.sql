@@ -48,6 +48,10 @@ pairs as (
         on hub.observation = spoke.observation
         and hub.strength = hub.hub_strength
         and spoke.strength <> hub.strength
+),
+
+decided as (
+    {{ manual_pairs('same', ref('identity_manual_pairs'), ref('int_identifiers')) }}
 )
 
 select
@@ -71,3 +75,7 @@ group by
     pairs.right_type,
     observations.rule,
     pairs.blocked_reason
+union all
+select left_key, left_type, right_key, right_type, 'manual_same', null, 'manual', min(reason), min(decided_at), max(decided_at), 1
+from decided
+group by left_key, left_type, right_key, right_type

@@ -12,6 +12,14 @@ limits as (
     select * from {{ ref('identity_partner_limits') }}
 ),
 
+-- what statements about identity join, counts as one partner
+stated as (
+    {{ connected_components(
+        '(select left_key, right_key from ' ~ ref('int_identity_edges_observed') ~ ' as edges join ' ~ ref('identity_rules')
+        ~ ' as rules on edges.rule = rules.rule where not rules.counts_partners and edges.blocked_reason is null) as statements'
+    ) }}
+),
+
 directed as (
     select left_key as identifier_key, left_type as identifier_type, right_key as partner_key, right_type as partner_type, rule from edges
     union all
@@ -23,9 +31,10 @@ counted as (
         directed.identifier_key,
         directed.identifier_type,
         directed.partner_type,
-        count(distinct directed.partner_key) as partners
+        count(distinct coalesce(stated.component, directed.partner_key)) as partners
     from directed
     join rules using (rule)
+    left join stated on directed.partner_key = stated.identifier_key
     -- a rule that is a statement about identity itself is believed, however many it joins
     where rules.counts_partners
     group by directed.identifier_key, directed.identifier_type, directed.partner_type

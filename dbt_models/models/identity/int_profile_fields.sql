@@ -1,7 +1,7 @@
 {%- set names = ['first_name', 'last_name', 'full_name', 'company', 'title', 'city', 'country'] -%}
 {%- set contact_points = ['email', 'phone', 'wechat_openid', 'wechat_unionid', 'wecom_external_userid', 'user_id', 'crm_contact_id', 'olist_mql_id'] -%}
 
--- one value of each field for each profile: by the source's priority, then the newest
+-- one value of each field for each profile, by the strategy of the field; what that leaves open, by the source's priority and then the newest
 with statements as (
     select * from {{ ref('int_profile_statements') }}
 ),
@@ -36,10 +36,23 @@ ranked as (
         candidates.*,
         row_number() over (
             partition by candidates.profile_id, candidates.field
-            order by coalesce(survivorship.priority, 100), candidates.stated_at desc, candidates.value
+            order by
+                case strategies.strategy
+                    when 'most_recent' then -epoch(candidates.stated_at)
+                    when 'most_complete' then -length(candidates.value)
+                    else coalesce(survivorship.priority, 100)
+                end,
+                coalesce(survivorship.priority, 100),
+                candidates.stated_at desc,
+                candidates.value
         ) as place
     from candidates
-    left join survivorship using (field, source)
+    left join survivorship
+        on candidates.field = survivorship.field
+        and candidates.source = survivorship.source
+    left join survivorship as strategies
+        on candidates.field = strategies.field
+        and strategies.source = '*'
 )
 
 select

@@ -13,7 +13,8 @@ ranked as (
         profiles.first_touch_channel as channel,
         stages.rank
     from profiles
-    join stages on profiles.lifecycle_stage = stages.stage
+    -- who was handed back did get there
+    join stages on profiles.furthest_stage = stages.stage
 ),
 
 counted as (

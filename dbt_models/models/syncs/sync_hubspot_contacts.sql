@@ -16,10 +16,11 @@ select
     profiles.title as job_title,
     profiles.city,
     profiles.country,
-    case profiles.lifecycle_stage
+    -- a stage is not set back over there: that is for sales to do
+    case profiles.furthest_stage
         when 'mql' then 'marketingqualifiedlead'
         when 'sql' then 'salesqualifiedlead'
-        else profiles.lifecycle_stage
+        else profiles.furthest_stage
     end as lifecycle_stage,
     coalesce(scores.score, 0) as engagement_score,
     coalesce(scores.grade, 'D') as engagement_grade,
@@ -30,6 +31,6 @@ where
     -- HubSpot knows a contact by the address
     profiles.email is not null
     -- sales has no use for people who only looked around
-    and profiles.lifecycle_stage in ('lead', 'mql', 'sql', 'opportunity', 'customer')
+    and profiles.furthest_stage in ('lead', 'mql', 'sql', 'opportunity', 'customer')
     and profiles.origin_system <> 'olist'
     and not profiles.is_test

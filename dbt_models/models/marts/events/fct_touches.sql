@@ -26,7 +26,7 @@ direct as (
 touches as (
     select * from arrivals
     union all
-    select event_id, profile_id, 'direct', occurred_at, null, null, null, null, null, null, page_url
+    select event_id, profile_id, 'direct', occurred_at, null, null, null, null, null, null, null, page_url
     from direct
 )
 
@@ -41,6 +41,8 @@ select
     utm_term,
     utm_content,
     referrer_host,
+    qr_scene,
     page_url,
-    row_number() over (partition by profile_id order by occurred_at, event_id) = 1 as is_first_touch
+    row_number() over (partition by profile_id order by occurred_at, event_id) = 1 as is_first_touch,
+    row_number() over (partition by profile_id order by occurred_at desc, event_id desc) = 1 as is_last_touch
 from touches

@@ -58,6 +58,10 @@ select
     signs.utm_term,
     signs.utm_content,
     nullif(signs.outside_host, '') as referrer_host,
+    -- the scene of the code that was scanned: where it hung, or whose it was
+    case
+        when signs.event_name = 'QR Code Scanned' or (signs.event_name = 'Account Followed' and signs.object_name = 'qr') then signs.object_id
+    end as qr_scene,
     signs.page_url
 from signs
 join grouped using (feed, event_name, source_name, medium, outside_host)

@@ -7,8 +7,18 @@ rules as (
     select * from {{ ref('lifecycle_rules') }}
 ),
 
-contacts as (
-    select * from {{ ref('stg_crm__contact_versions') }}
+-- what the CRM says in a field, at each time that it begins to say it
+statements as (
+    {% for field in ['lifecycle_stage', 'lead_status'] %}
+    select
+        contact_id,
+        '{{ field }}' as field,
+        {{ crm_word(field) }} as crm_value,
+        updated_at,
+        {{ crm_word(field) }} is distinct from lag({{ crm_word(field) }}) over (partition by contact_id order by updated_at, _landed_at, _line) as is_news
+    from {{ ref('stg_crm__contact_versions') }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 kinds as (
@@ -47,19 +57,19 @@ join meanings
     on events.event_name = meanings.event_name
     and coalesce(events.object_id, '') = meanings.object_id
 union all
--- the CRM's own word, from the first version that said so
+-- the CRM's own word
 select
     identifiers.profile_id,
     crm_stages.stage,
-    min(contacts.updated_at),
+    statements.updated_at,
     'crm',
-    'crm:' || contacts.contact_id
-from contacts
-join crm_stages on contacts.lifecycle_stage = crm_stages.crm_value
+    'crm:' || statements.contact_id
+from statements
+join crm_stages using (field, crm_value)
 join identifiers
     on identifiers.identifier_type = 'crm_contact_id'
-    and contacts.contact_id = identifiers.identifier
-group by identifiers.profile_id, crm_stages.stage, contacts.contact_id
+    and statements.contact_id = identifiers.identifier
+where statements.is_news
 union all
 select
     events.profile_id,
@@ -68,5 +78,7 @@ select
     'crm',
     events.event_id
 from events
-join crm_stages on lower(events.object_name) = crm_stages.crm_value
-where events.event_name = 'CRM Property Changed' and events.object_id = 'lifecyclestage'
+join crm_stages on {{ crm_word('events.object_name') }} = crm_stages.crm_value
+where
+    events.event_name = 'CRM Property Changed'
+    and replace(replace(events.object_id, 'hs_', ''), '_', '') = replace(crm_stages.field, '_', '')

@@ -1,6 +1,5 @@
-with evidence as (
-    select * from {{ ref('int_lifecycle_evidence') }}
-    where occurred_at <= {{ as_of() }}
+with transitions as (
+    select * from {{ ref('fct_lifecycle_transitions') }}
 ),
 
 stages as (
@@ -11,31 +10,38 @@ profiles as (
     select * from {{ ref('int_profile_people') }}
 ),
 
-reached as (
+ways as (
     select
-        evidence.*,
-        stages.rank,
-        row_number() over (
-            partition by evidence.profile_id
-            -- the furthest stage counts, from the first time it was reached: nothing sets a stage back silently
-            order by stages.rank desc, evidence.occurred_at, evidence.evidence
-        ) as place,
-        min(case when stages.rank >= 2 then evidence.occurred_at end) over (partition by evidence.profile_id) as lead_since,
-        min(case when evidence.stage = 'customer' then evidence.occurred_at end) over (partition by evidence.profile_id) as customer_since
-    from evidence
-    join stages using (stage)
+        transitions.profile_id,
+        max(case when not stages.is_setback then stages.rank end) as furthest_rank,
+        min(case when stages.rank >= 2 then transitions.transitioned_at end) as lead_since,
+        min(case when transitions.to_stage = 'customer' then transitions.transitioned_at end) as customer_since,
+        count(*) filter (where stages.is_setback) as setbacks
+    from transitions
+    join stages on transitions.to_stage = stages.stage
+    group by transitions.profile_id
+),
+
+now as (
+    select transitions.*, stages.rank
+    from transitions
+    join stages on transitions.to_stage = stages.stage
+    where transitions.left_at is null
 )
 
 select
     profiles.profile_id,
-    coalesce(reached.stage, 'visitor') as stage,
-    coalesce(reached.rank, 0) as stage_rank,
-    coalesce(reached.occurred_at, profiles.first_seen_at) as since,
-    reached.lead_since,
-    reached.customer_since,
-    reached.source,
-    reached.evidence
+    coalesce(now.to_stage, 'visitor') as stage,
+    coalesce(now.rank, 0) as stage_rank,
+    coalesce(now.transitioned_at, profiles.first_seen_at) as since,
+    now.from_stage as previous_stage,
+    coalesce(furthest.stage, 'visitor') as furthest_stage,
+    ways.lead_since,
+    ways.customer_since,
+    coalesce(ways.setbacks, 0) as setbacks,
+    now.source,
+    now.evidence
 from profiles
-left join reached
-    on profiles.profile_id = reached.profile_id
-    and reached.place = 1
+left join now using (profile_id)
+left join ways using (profile_id)
+left join stages as furthest on ways.furthest_rank = furthest.rank and not furthest.is_setback
