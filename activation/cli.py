@@ -15,6 +15,7 @@ import typer
 from activation import screens
 from activation.cli_check import check, doctor
 from activation.cli_ledger import app as ledger_commands
+from activation.cli_segments import app as segment_commands
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.destinations import is_loopback
 from activation.engine.errors import SluiceError, UsageError
@@ -252,6 +253,7 @@ def _refuse_replay(session: Session, activation: Activation) -> None:
 
 
 app.add_typer(ledger_commands)
+app.add_typer(segment_commands)
 app.command()(check)
 app.command()(doctor)
 

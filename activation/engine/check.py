@@ -62,7 +62,7 @@ def check(project: Project, against: Path | None = None) -> CheckReport:
     report = CheckReport(len(declarations.activations))
     report.broken += [Finding("", fault.file, fault.line, fault.message) for fault in sorted(set(declarations.faults))]
     try:
-        manifest = parse(project, project.state / "check")
+        manifest = parse(project, declarations, project.state / "check")
     except BuildFailed as error:
         report.broken.append(Finding("", "dbt_models", 1, str(error)))
         return report
