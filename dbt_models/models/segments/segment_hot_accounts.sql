@@ -16,7 +16,9 @@ from profiles
 join accounts using (account_id)
 where
     -- enough going on for sales to call
-    accounts.score >= 40
+    accounts.score >= 60
+    -- more than in a usual week
+    and accounts.surge_points >= 5
     -- and more than one person at it
     and accounts.active_people >= 2
     and not profiles.is_test
