@@ -18,6 +18,7 @@ from activation.cli_collect import collect
 from activation.cli_ledger import app as ledger_commands
 from activation.cli_messages import preview, qr
 from activation.cli_pull import pull
+from activation.cli_segments import app as segment_commands
 from activation.cli_upload import upload
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.destinations import is_loopback
@@ -256,6 +257,7 @@ def _refuse_replay(session: Session, activation: Activation) -> None:
 
 
 app.add_typer(ledger_commands)
+app.add_typer(segment_commands)
 for command in (pull, upload, check, doctor, preview, qr, collect):
     app.command()(command)
 

@@ -37,7 +37,8 @@ from activation.engine.history import Status
 from activation.engine.landing import LandingReport
 from activation.engine.project import Project
 from activation.engine.run import Preview
-from activation.engine.samples import mask, sample_rows
+from activation.engine.samples import mask as mask
+from activation.engine.samples import sample_rows
 from activation.engine.settle import OUTCOMES, Settled
 
 WIDTH = None if sys.stdout.isatty() else 160  # piped output must not wrap at 80

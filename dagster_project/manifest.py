@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from activation.engine.build import parse
+from activation.engine.declarations import Declarations
 from activation.engine.project import Project
+from activation.engine.segments import generated
 
 WRITTEN_BY_DBT = {"target", "logs", "dbt_packages", "__pycache__"}
 
@@ -17,8 +19,9 @@ WRITTEN_BY_DBT = {"target", "logs", "dbt_packages", "__pycache__"}
 def load(project: Project) -> Mapping[str, Any]:
     """The manifest of the models as they are now. Raises BuildFailed with dbt's own words when they do not parse."""
     with _one_at_a_time(project):
-        if not _fresh(project):
-            parse(project)
+        declarations = Declarations.collect(project)
+        if generated.write(project, declarations.segments) or not _fresh(project):
+            parse(project, declarations)
         manifest: dict[str, Any] = json.loads(project.manifest.read_bytes())
     return manifest
 
@@ -29,6 +32,7 @@ def _fresh(project: Project) -> bool:
     if any(path.stat().st_mtime_ns >= written for path in project.models.iterdir() if path.is_file()):
         return False
     rooms = [room for room in project.models.iterdir() if room.is_dir() and room.name not in WRITTEN_BY_DBT]
+    rooms.append(project.generated)
     return all(path.stat().st_mtime_ns < written for room in rooms for path in (room, *room.rglob("*")))
 
 

@@ -16,6 +16,7 @@ from activation.engine.landing import land
 from activation.engine.models import Models
 from activation.engine.project import Project
 from activation.engine.run import Runner
+from activation.engine.segments.tree import BOOKS
 from activation.engine.settle import Settled
 from activation.engine.warehouse import opened
 
@@ -58,7 +59,7 @@ def show_people(project: Project) -> None:
         sizes = [
             (name, count(name), models.description(name).split(". ")[0])
             for name in models.names()
-            if name.startswith("segment_") and "olist" not in name
+            if name.startswith("segment_") and name not in BOOKS and "olist" not in name
         ]
     screens.table(
         "Segments",

@@ -16,6 +16,7 @@ from activation.engine.declarations import Declarations
 from activation.engine.errors import SluiceError, UsageError
 from activation.engine.landing import prepare
 from activation.engine.project import Project
+from activation.engine.segments import generated
 from activation.engine.warehouse import opened
 from connectors.base import impersonal
 
@@ -53,6 +54,7 @@ def environment(project: Project, base: Mapping[str, str] | None = None) -> dict
     return {
         **(os.environ if base is None else base),
         "SLUICE_WAREHOUSE": str(project.warehouse),
+        "SLUICE_GENERATED_MODELS": os.path.relpath(project.generated, project.models),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
     }
@@ -72,7 +74,8 @@ def arguments(project: Project, command: str, as_of: datetime | None, select: Se
 
 
 def prepare_warehouse(project: Project, declarations: Declarations) -> None:
-    """Every table that models read exists, empty where nothing came yet."""
+    """Every table that models read exists, empty where nothing came yet, and every rule is the model that dbt reads."""
+    generated.write(project, declarations.segments)
     with opened(project) as connection:
         prepare(connection, declarations)
 
@@ -132,11 +135,12 @@ def build(
     return _report(json.loads(results.read_text(encoding="utf-8")))
 
 
-def parse(project: Project, target: Path | None = None) -> Path:
+def parse(project: Project, declarations: Declarations, target: Path | None = None) -> Path:
     """Let dbt read the models, with nothing built and no warehouse opened: the manifest, in `target` or where a build leaves it.
 
     Raises BuildFailed with dbt's own words when they do not parse.
     """
+    generated.write(project, declarations.segments)
     command = [sys.executable, "-W", "ignore::RuntimeWarning", "-m", "dbt.cli.main", "--quiet", "--no-use-colors"]
     elsewhere = ["--target-path", str(target)] if target else []
     done = subprocess.run(

@@ -69,7 +69,7 @@ def check(project: Project, against: Path | None = None) -> CheckReport:
     for file, sentence in content_lint.lint(declarations):
         report.advice.append(Finding("", file, 1, sentence))
     try:
-        manifest = parse(project, project.state / "check")
+        manifest = parse(project, declarations, project.state / "check")
     except BuildFailed as error:
         report.broken.append(Finding("", "dbt_models", 1, str(error)))
         return report

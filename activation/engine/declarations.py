@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from activation.engine import alert_channels, sms_lint, templates, ties
+from activation.engine import alert_channels, rule_tables, sms_lint, templates, ties
 from activation.engine.activations import Activation as Activation
 from activation.engine.alert_channels import Alerts
 from activation.engine.content_specs import Content
@@ -18,11 +18,13 @@ from activation.engine.form_specs import Form
 from activation.engine.policies import FILES as POLICY_FILES
 from activation.engine.policies import Policies
 from activation.engine.project import Project
+from activation.engine.segments import tree
+from activation.engine.segments.known import known
 from activation.engine.specs import NAME, Send, Source, Sync
 from activation.engine.yaml_file import Place, YamlFile, did_you_mean
 from connectors.base import Object
 
-ROOMS = {"sources", "syncs", "sends", "content", "forms", "policies"}
+ROOMS = {"sources", "segments", "syncs", "sends", "content", "forms", "policies"}
 FILES = {"destinations.yml", "alerts.yml"}
 RESERVED = {"quarantine", "files", "fields", "batch_numbers", "landed"}  # `landed` is where the spool sets files aside
 
@@ -37,6 +39,7 @@ class Declarations:
     activations: dict[str, Activation] = field(default_factory=dict)
     contents: dict[str, Content] = field(default_factory=dict)
     forms: dict[str, Form] = field(default_factory=dict)
+    segments: dict[str, tree.Rule] = field(default_factory=dict)  # by model: `segment_<name>`
     policies: Policies = field(default_factory=Policies)
     alerts: Alerts = field(default_factory=Alerts)
     faults: list[Fault] = field(default_factory=list)
@@ -61,12 +64,14 @@ class Declarations:
         self._load_destinations()
         self._load_folder("content", Content, self.contents, self._check_content)
         self._load_folder("forms", Form, self.forms, self._check_form)
+        self._load_segments()
         for path in self._files("syncs"):
             self._load_sync(path)
         for path in self._files("sends"):
             self._load_send(path)
         ties.tie(self.activations, self.policies, self._read_files, self.models, self.faults)
         self._load_alerts()
+        self.faults += rule_tables.faults(project)
         return self
 
     def find(self, ref: str) -> Activation:
@@ -164,8 +169,32 @@ class Declarations:
 
     @cached_property
     def models(self) -> set[str]:
-        """Names of the dbt models, by file. What columns they have is seen when a plan is made."""
-        return {path.stem for path in (self.project.models / "models").rglob("*.sql")}
+        """Names of the dbt models, by file, and of those that rules become. What columns they have is seen when a plan is made."""
+        written = {path.stem for path in (self.project.models / "models").rglob("*.sql")}
+        return written | {f"segment_{path.stem}" for path in self._files("segments")}
+
+    def _load_segments(self) -> None:
+        names = known(self.project, self.models, set(self.policies.purposes) if self._purposes_known else None)
+        written = {path.stem: path for path in (self.project.models / "models").rglob("segment_*.sql")}
+        files: dict[str, YamlFile] = {}
+        for path in self._files("segments"):
+            file, model = self._read(path), f"segment_{path.stem}"
+            if model in written:
+                file.fault((), f"`{model}` is written in {self.project.relative(written[model])} too. Rename one.")
+            elif model in files:
+                file.fault((), f"`{path.stem}` is declared twice.")
+            elif model in tree.BOOKS:
+                file.fault((), f"`{model}` is a table about all segments. Give the segment another name.")
+            files[model] = file
+            rule = tree.read(file, model, names)
+            if rule is not None:
+                self.segments[model] = rule
+        for model, way in tree.cycles(self.segments):
+            files[model].fault(("rule",), f"refers to itself: {' → '.join(way)}.")
+        for model, file in files.items():
+            if file.faults:
+                self.segments.pop(model, None)
+            self.faults += file.faults
 
     def _load_sync(self, path: Path) -> None:
         file = self._read(path)
@@ -252,7 +281,7 @@ class Declarations:
                 place,
                 f"there is no model `{model}` in dbt_models.{did_you_mean(model, {m for m in self.models if m.startswith(prefix)})}",
             )
-        elif not model.startswith(prefix):
+        elif not model.startswith(prefix) or model in tree.BOOKS:
             file.fault(place, f"`{model}` is not a `{prefix}…` model, which is what belongs here.")
 
     def _check_purpose(self, file: YamlFile, purpose: str | None) -> None:

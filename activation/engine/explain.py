@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, cast
 
 import duckdb
 from sqlglot import exp, select
 
 from activation.engine import merges
 from activation.engine.declarations import Declarations
-from activation.engine.errors import UsageError
+from activation.engine.errors import PlanRefused, UsageError
 from activation.engine.ledger import open_ledger
 from activation.engine.models import Models
 from activation.engine.project import Project
+from activation.engine.segments import compiled
+from activation.engine.segments.preview import relations
+from activation.engine.segments.references import for_warehouse
+from activation.engine.segments.references import model as model_of
+from activation.engine.segments.tree import BOOKS, Rule
 from activation.engine.warehouse import DIALECT, opened
 
 Rows = list[dict[str, Any]]
@@ -27,12 +34,13 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "why they are one person": ("int_identity_edges", ()),
     "lifecycle": ("profile_lifecycle", ("stage", "since", "source", "evidence")),
-    "tags": ("tag_product_interest", ("tag", "rule", "evidence", "first_seen_at", "last_seen_at", "expires_at")),
-    "score": ("score_engagement", ("score", "grade", "last_event_at", "scored_at")),
+    "tags": ("tag_assignments", ("tag", "kind", "rule", "evidence", "first_seen_at", "last_seen_at", "expires_at")),
+    "scores": ("score_profiles", ("model", "score", "band", "grade", "last_event_at", "scored_at")),
     "score components": (
-        "score_engagement_components",
-        ("rule_group", "rule", "occurrences", "points", "counted_points", "last_event_at", "evidence"),
+        "score_components",
+        ("model", "rule_group", "rule", "occurrences", "points", "counted_points", "last_event_at", "evidence"),
     ),
+    "score crossings": ("fct_score_crossings", ("model", "threshold", "direction", "score", "crossed_at")),
     "consent": ("consent_state", ("channel", "purpose", "status", "since", "source", "evidence")),
     "suppressed": ("suppressions", ("channel", "reason", "scope", "since", "evidence")),
 }
@@ -65,7 +73,13 @@ def explain(project: Project, identifier: str, declarations: Declarations) -> Ex
                 found.sections[section] = _joins(connection, models, built, profile_id)
             elif model in built:
                 found.sections[section] = _rows(connection, models, model, profile_id, columns)
-        found.sections["segments"] = _segments(connection, models, built, profile_id)
+        found.sections["segments"] = _segments(connection, models, built, profile_id, declarations.segments)
+        if "segment_changes" in built:
+            columns = ("changed_at", "segment", "change", "reason", "run_id")
+            changes = _rows(connection, models, "segment_changes", profile_id, columns)
+            found.sections["segment changes"] = sorted(changes, key=lambda row: (str(row.get("changed_at")), str(row.get("segment"))))[
+                -LONGEST:
+            ]
         ids = [profile_id, *_previous(connection, models, profile_id)]
         found.sections["sent and withheld"] = _history(connection, ids)
         if "fct_message_events" in built:
@@ -151,15 +165,43 @@ def _joins(connection: duckdb.DuckDBPyConnection, models: Models, built: set[str
     )
 
 
-def _segments(connection: duckdb.DuckDBPyConnection, models: Models, built: set[str], profile_id: str) -> Rows:
-    """Every segment with whether the person is in it, and the segment's own reason."""
+def _segments(connection: duckdb.DuckDBPyConnection, models: Models, built: set[str], profile_id: str, rules: Mapping[str, Rule]) -> Rows:
+    """Every segment with whether the person is in it, and the segment's own reason; of a rule that keeps somebody out, what does not hold."""
     result: Rows = []
-    for name in sorted(built):
+    moment = _built_at(connection, models, built)
+    for name in sorted(built - BOOKS):
         if name.startswith("segment_"):
             rows = _rows(connection, models, name, profile_id)
             reason = (rows[0].get("reason") if rows else None) or models.description(name).split(". ")[0]
+            if not rows and name in rules:
+                reason = _why_not(connection, models, rules[name], profile_id, moment) or reason
             result.append({"segment": name, "member": bool(rows), "reason": reason})
     return sorted(result, key=lambda row: (not row["member"], row["segment"]))
+
+
+def _why_not(connection: duckdb.DuckDBPyConnection, models: Models, rule: Rule, profile_id: str, moment: datetime) -> str | None:
+    """What the rule asks for and this person does not fulfil. None where it cannot be asked, or where all holds (a top that others fill)."""
+    truths = compiled.truths(rule)
+    person = select(*(exp.alias_(truth, f"holds_{number}") for number, (_, truth) in enumerate(truths)))
+    person = person.from_(model_of("dim_profiles", "p")).where(exp.column("profile_id", table="p").eq(exp.Literal.string(profile_id)))
+    try:
+        row = connection.execute(for_warehouse(person, relations(connection, models), moment)).fetchone()
+    except (PlanRefused, duckdb.Error):
+        return None  # a model that it reads failed to build, or the rule was changed since
+    missing = [words for (words, _), holds in zip(truths, row or (), strict=bool(row)) if not holds]
+    if row and not missing:
+        return "all of it holds, but others come first" if rule.spec.top else None
+    return f"not: {'; '.join(missing)}" if missing else None
+
+
+def _built_at(connection: duckdb.DuckDBPyConnection, models: Models, built: set[str]) -> datetime:
+    """The moment the last build spoke about; now, where no model says."""
+    for name, column in (("score_profiles", "scored_at"), ("segment_changes", "changed_at")):
+        if name in built and column in models.columns(connection, name):
+            row = connection.execute(f"select max({column}) from {models.relation(name).sql}").fetchone()
+            if row and row[0] is not None:
+                return cast(datetime, row[0])
+    return datetime.now(UTC)
 
 
 def _history(connection: duckdb.DuckDBPyConnection, ids: list[str]) -> Rows:

@@ -12,7 +12,8 @@ from activation.engine.errors import UsageError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 VARIABLE = "SLUICE_PROJECT"
-COPIED = ("dbt_models", "activation/sources", "activation/syncs", "activation/sends", "activation/journeys", "activation/content", "activation/forms",
+COPIED = ("dbt_models", "activation/sources", "activation/segments", "activation/syncs", "activation/sends", "activation/journeys", "activation/content",
+          "activation/forms",
           "activation/policies", "activation/destinations.yml", "activation/alerts.yml")  # fmt: skip
 
 
@@ -110,6 +111,10 @@ class Project:
     @property
     def dagster_home(self) -> Path:
         return self._folder("dagster")
+
+    @property
+    def generated(self) -> Path:
+        return self._folder("models")
 
     @property
     def manifest(self) -> Path:

@@ -12,7 +12,7 @@ from sent_records import alias, at, contact, form, identify, mail, opportunity, 
 from warehouse_house import MODELS, House, Record
 
 NOW = at("2026-06-30 00:00")
-SELECT = ["+fct_touches", "+tag_product_interest", "+score_engagement", "+fct_orders"]
+SELECT = ["+fct_touches", "+tag_assignments", "+score_engagement", "+fct_orders"]
 BAIDU = {"campaign": {"source": "baidu", "medium": "cpc", "name": "spring"}}
 
 FIRST: list[Record] = [
@@ -79,9 +79,7 @@ def at_once(new_house: Callable[[], House]) -> House:
     return house
 
 
-@pytest.mark.parametrize(
-    "model", ["marts.fct_events", "marts.fct_touches", "tags.tag_product_interest", "scores.score_engagement_components"]
-)
+@pytest.mark.parametrize("model", ["marts.fct_events", "marts.fct_touches", "tags.tag_assignments", "scores.score_components"])
 def test_built_landing_by_landing_is_built_at_once(model: str, twice: House, at_once: House) -> None:
     columns = "* exclude (identifier_key, device_key)" if model == "marts.fct_events" else "*"
     assert twice.rows(f"select {columns} from {model} order by all") == at_once.rows(f"select {columns} from {model} order by all")
@@ -143,7 +141,8 @@ def test_arrivals_are_grouped_into_channels(twice: House) -> None:
 
 def test_two_views_or_one_in_the_cart_make_an_interest(twice: House) -> None:
     assert twice.rows(
-        "select tag, rule, last_seen_at from tags.tag_product_interest where profile_id = ? order by 1", twice.profile("u1")
+        "select tag, rule, last_seen_at from tags.tag_assignments where dimension = 'interest' and profile_id = ? order by 1",
+        twice.profile("u1"),
     ) == [
         ("interest:coffee", "added_coffee", datetime(2026, 6, 25, 10)),
         ("interest:dresses", "viewed_dresses", datetime(2026, 6, 2, 10, 2)),
@@ -158,7 +157,7 @@ def _seed(name: str) -> list[dict[str, str]]:
 
 def test_a_score_can_be_recomputed_by_hand(twice: House) -> None:
     """From the rules and what this person did: days, caps, half-lives, groups."""
-    rules = {rule["rule"]: rule for rule in _seed("score_rules")}
+    rules = {rule["rule"]: rule for rule in _seed("score_rules") if rule["model"] == "engagement"}
     did = {
         # rule: days and how often, days before the 30th of June
         "page_viewed": {29: 1, 27: 1, 26: 2, 10: 1},
@@ -181,7 +180,7 @@ def test_a_score_can_be_recomputed_by_hand(twice: House) -> None:
     # the first order is worth 1200 / 500 times the usual, the second, at 100, no less than the usual
     for age, multiplier in ((25, 2.4), (24, 1.0)):
         groups["purchase"] += float(bought["weight"]) * multiplier * 0.5 ** (age / float(bought["decay_days"]))
-    caps = {group["rule_group"]: float(group["group_cap"]) for group in _seed("score_groups")}
+    caps = {group["rule_group"]: float(group["group_cap"]) for group in _seed("score_groups") if group["model"] == "engagement"}
     expected = sum(min(points, caps[group]) for group, points in groups.items())
     (score,) = twice.column("select score from scores.score_engagement where profile_id = ?", twice.profile("u1"))
     assert score == pytest.approx(expected, abs=0.006)
@@ -189,9 +188,10 @@ def test_a_score_can_be_recomputed_by_hand(twice: House) -> None:
 
 def test_the_past_can_be_scored_again(twice: House, at_once: House) -> None:
     """As of the 2nd of June nothing later counts."""
-    at_once.build(at("2026-06-02 00:00"), select=["int_score_days+1", "score_engagement"])
+    at_once.build(at("2026-06-02 00:00"), select=["int_score_days", "score_components", "score_profiles", "score_engagement"])
     assert at_once.rows(
-        "select rule, occurrences from scores.score_engagement_components where profile_id = ? order by 1", at_once.profile("u1")
+        "select rule, occurrences from scores.score_components where model = 'engagement' and profile_id = ? order by 1",
+        at_once.profile("u1"),
     ) == [
         ("page_viewed", 1),
         ("product_viewed", 2),

@@ -6,9 +6,13 @@ from collections.abc import Callable
 
 import pytest
 from sent_records import at
+from sqlglot import exp
 from warehouse_house import House
 
-from activation.engine.project import REPOSITORY
+from activation.engine.declarations import Declarations
+from activation.engine.project import REPOSITORY, Project
+from activation.engine.segments import compiled
+from activation.engine.segments.references import for_warehouse
 from activation.sample import write_sample
 
 OLIST = REPOSITORY.parent / "shared" / "data" / "olist"
@@ -32,7 +36,13 @@ def test_every_shipped_segment_score_and_sync_finds_somebody_in_the_sample(house
         "segments.segment_promotion_sms_reachable",
         "segments.segment_wechat_followers_without_phone",
         "scores.score_engagement",
-        "tags.tag_product_interest",
+        "scores.score_accounts",
+        "scores.score_calibration",
+        "scores.score_drift",
+        "scores.fct_score_crossings",
+        "segments.segment_changes",
+        "segments.segment_overlaps",
+        "tags.tag_assignments",
         "syncs.sync_hubspot_contacts",
         "syncs.sync_wechat_tags",
         "syncs.sync_partner_profiles",
@@ -41,6 +51,22 @@ def test_every_shipped_segment_score_and_sync_finds_somebody_in_the_sample(house
         "marts.suppressions",
     ]
     assert [table for table in tables if house.rows(f"select count(*) from {table}") == [(0,)]] == []
+
+
+def test_what_dbt_made_of_a_rule_is_what_the_rule_finds(house: House) -> None:
+    schemas = dict(house.rows("select table_name, table_schema from information_schema.tables"))
+    for model, rule in Declarations.collect(Project(REPOSITORY)).segments.items():
+        sql = for_warehouse(compiled.query(rule), lambda name: exp.table_(name, db=schemas[name]), NOW)
+        assert sorted(house.rows(sql)) == sorted(house.rows(f"select profile_id, reason from segments.{model}")), model
+
+
+def test_members_are_counted_once_in_every_book(house: House) -> None:
+    assert house.rows("select segment, count(*) from segments.segment_members group by 1 order by 1") == house.rows(
+        "select segment, members from segments.segment_sizes order by 1"
+    )
+    assert house.rows("select segment, members from segments.segment_overlaps where segment = other_segment order by 1") == house.rows(
+        "select segment, people from segments.segment_overlaps where segment = other_segment order by 1"
+    )
 
 
 def test_everything_that_happened_belongs_to_somebody(house: House) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from dbt.contracts.graph.manifest import Manifest
 from activation.engine.declarations import Declarations
 from activation.engine.landing import LandingReport, land, prepare
 from activation.engine.project import REPOSITORY, Project
+from activation.engine.segments import generated
 from activation.engine.warehouse import opened
 
 MODELS = REPOSITORY / "dbt_models"
@@ -30,6 +32,9 @@ class Dbt:
         self.folder = folder
         self.monkeypatch = monkeypatch
         self.monkeypatch.setenv("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+        # Beside what it writes, as in a project.
+        generated.write(Project(REPOSITORY), Declarations.collect(Project(REPOSITORY)).segments, folder / "models")
+        self.monkeypatch.setenv("SLUICE_GENERATED_MODELS", os.path.relpath(folder / "models", MODELS))
         self.manifest: Manifest = self._invoke(["parse"], folder / "warehouse.duckdb", None)
 
     def run(

@@ -9,7 +9,7 @@ with events as (
 ),
 
 rules as (
-    select * from {{ ref('score_rules') }}
+    select * from {{ ref('int_score_rules') }}
     where kind = 'event'
 )
 
@@ -32,4 +32,5 @@ join rules
     on events.event_name = rules.event_name
     and coalesce(events.page_path, '') like rules.path_like
     and coalesce(events.object_id, '') like rules.object_like
+    and coalesce(events.product_category, '') like rules.category_like
 group by events.profile_id, rules.model, rules.rule, cast(events.occurred_at as date)

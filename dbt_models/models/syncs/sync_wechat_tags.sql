@@ -1,5 +1,5 @@
 with tags as (
-    select * from {{ ref('tag_product_interest') }}
+    select * from {{ ref('tag_assignments') }}
 ),
 
 profiles as (
@@ -20,4 +20,7 @@ select
 from tags
 join profiles using (profile_id)
 join followers on profiles.wechat_openid = followers.openid
-where not profiles.is_test
+where
+    -- WeChat allows 100 tags in all: what somebody looks for
+    tags.dimension = 'interest'
+    and not profiles.is_test

@@ -18,7 +18,7 @@ MORE = {
     "int_identity_dropped_edges": "left_type varchar, left_identifier varchar, right_type varchar, right_identifier varchar, rule varchar, "
     "source varchar, evidence varchar, reason varchar, first_seen_at timestamp",
     "int_identifiers": "identifier_key bigint, identifier varchar",
-    "tag_product_interest": "profile_id varchar, tag varchar, evidence varchar",
+    "tag_assignments": "profile_id varchar, tag varchar, evidence varchar",
 }
 
 
@@ -46,7 +46,7 @@ def known(shop: SmallProject) -> SmallProject:
         "insert into int_identity_edges select 2 * i, 'email', 2 * i + 1, 'phone', 'same CRM contact', 'crm', 'contact 7', now() from range(3) t(i)",
         "insert into int_identity_dropped_edges select 'email', 'u1@mail.example', 'email', 'office@mail.example', 'same device', 'web', 'cookie', "
         "'shared by too many', now()",
-        "insert into tag_product_interest values ('p_1', 'shoes', 'viewed 3 times')",
+        "insert into tag_assignments values ('p_1', 'shoes', 'viewed 3 times')",
         "delete from segment_everyone where profile_id = 'p_2'",
         "drop table fct_message_events",
         "create table fct_message_events as select 'p_1' as profile_id, 'open' as event_type, timestamp '2026-10-01' + to_days(i::int) as occurred_at "
@@ -149,7 +149,7 @@ def test_what_was_sent_under_an_id_of_before_is_shown_and_the_person_found_by_it
 
 
 def test_models_that_were_not_built_are_left_out_and_those_it_needs_are_asked_for(known: SmallProject) -> None:
-    known.sql("drop table tag_product_interest", "drop table segment_excluded", "drop table int_identity_edges")
+    known.sql("drop table tag_assignments", "drop table segment_excluded", "drop table int_identity_edges")
     sections = look(known, "p_1").sections
     assert "tags" not in sections
     assert [row["segment"] for row in sections["segments"]] == ["segment_everyone"]

@@ -24,7 +24,8 @@ select
         identifier='openid',
         object_id="regexp_replace(event_key, '^qrscene_', '')",
         object_name="case when event = 'subscribe' and event_key like 'qrscene_%' then 'qr' else message_type end",
-        page_url="case when event = 'view' then event_key end"
+        page_url="case when event = 'view' then event_key end",
+        properties="case when content is not null then cast(json_object('content', content) as varchar) end"
     ) }}
 from callbacks
 union all
