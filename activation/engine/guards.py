@@ -12,7 +12,7 @@ from activation.engine.specs import Guards
 def broken(plan: Plan, guards: Guards) -> list[str]:
     """Every guard that this plan breaks, as sentences; none means it may go on. Without a state there is nothing to take a part of."""
     counts, state = {**plan.counts, "remove": plan.counts["remove"] - plan.merged}, plan.acknowledged
-    reasons = []
+    reasons = list(plan.retyped)
     empties = plan.counts["remove"] > 0 and plan.source_rows <= counts["invalid"]
     if empties:
         what = "has no usable row" if plan.source_rows else "is empty"

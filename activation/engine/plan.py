@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from activation.engine import dead_letters, differences
+from activation.engine import column_types, dead_letters, differences
 from activation.engine.declarations import Activation
 from activation.engine.models import Models
 from activation.engine.project import Project
@@ -37,6 +37,8 @@ class Plan:
     held: int
     merged: int = 0  # of the removals, those of records whose profile was found to be another's
     dead: int = 0  # rows left out because they failed too often, or a person said so
+    types: Mapping[str, str] = field(default_factory=dict)  # of the mapped columns, now
+    retyped: list[str] = field(default_factory=list)  # sentences about columns whose type changed since the last run
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -62,6 +64,7 @@ def make_plan(
     file = project.plans / f"{activation.ref.replace('/', '__')}-{plan_hash}.parquet"
     _write(connection, file)
     ref = [activation.ref]
+    types = column_types.of(connection, models, activation)
     return Plan(
         ref=activation.ref,
         plan_hash=plan_hash,
@@ -72,6 +75,8 @@ def make_plan(
         held=_one(connection, "select count(*) from activation.sync_snapshot where ref = ? and state = 'held'", ref),
         merged=_one(connection, "select count(*) from planned where cause = 'MERGED'"),
         dead=dead,
+        types=types,
+        retyped=column_types.changed(connection, activation.ref, types),
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import uvloop
 
-from activation.engine import alerts, gate, guards, memory, merges, outgoing, retention
+from activation.engine import alerts, column_types, gate, guards, memory, merges, outgoing, retention
 from activation.engine.content import Renderer
 from activation.engine.declarations import Activation, Declarations
 from activation.engine.deliver import Delivery, Stop
@@ -145,6 +145,7 @@ class Runner:
             reasons = guards.broken(plan, activation.spec.guards)
             if reasons and override is None:
                 raise GuardStop(activation.ref, reasons)
+            column_types.remember(connection, activation.ref, plan.types)
             run_id = f"r{self.now:%Y%m%dT%H%M%S}-{plan.plan_hash[:8]}-{lease.token}"
             verdicts = self._verdicts(run_id)
             self._ask(connection, models, ledger, activation, plan.file, verdicts, run_id)

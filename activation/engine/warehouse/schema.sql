@@ -65,6 +65,9 @@ create table if not exists activation.sync_failures (
     match_value varchar, profile_id varchar, provider_id varchar, message_id varchar
 );
 
+-- One row per sync and mapped column: the type it had when the sync last ran.
+create table if not exists activation.sync_columns (ref varchar, column_name varchar, type varchar);
+
 -- One row per decision of a person about a held message or a dead row.
 create table if not exists activation.sync_decisions (
     ref varchar, key varchar, message_id varchar, run_id varchar, state varchar, decision varchar, decided_by varchar, why varchar,

@@ -222,3 +222,25 @@ def test_rows_that_were_tried_and_did_not_arrive_leave_no_state_to_lose(shop: Sm
     with shop.ledger() as ledger:
         assert ledger.rows(f"select run_id from {table}")
     assert shop.run(ref).warnings == []
+
+
+def test_a_mapped_column_of_another_type_stops_by_its_name_until_somebody_lets_it_pass(shop: SmallProject) -> None:
+    shop.people(3)
+    ref = shop.sync(FILES, fields={"email": "email", "name": "first_name", "visits": "visits"})
+    shop.run(ref)
+    shop.sql("alter table sync_people alter visits type varchar", "update sync_people set visits = visits || '.0'")
+    (reason,) = stopped(shop)
+    assert reason.startswith("The column `visits` was INTEGER when this sync last ran, and is VARCHAR")
+    assert len(stopped(shop)) == 1, "what was stopped is not remembered"
+    assert shop.run(ref, override=Override("Mei", "The shop counts by the half now.")).operations["change"]["succeeded"] == 3
+    assert shop.run(ref).planned == 0
+
+
+@pytest.mark.parametrize(("was", "becomes"), [("integer", "hugeint"), ("decimal(9, 2)", "decimal(18, 2)"), ("float", "double")])
+def test_a_number_that_only_has_more_room_stops_nothing(shop: SmallProject, was: str, becomes: str) -> None:
+    shop.people(2)
+    shop.sql(f"alter table sync_people alter visits type {was}")
+    ref = shop.sync(FILES, fields={"email": "email", "visits": "visits"})
+    shop.run(ref)
+    shop.sql(f"alter table sync_people alter visits type {becomes}")
+    assert shop.run(ref).status == "succeeded"
