@@ -1,4 +1,6 @@
-{%- set sources = ['web', 'mail', 'sms', 'wechat', 'wecom', 'crm', 'shop', 'forms', 'webinar', 'offline', 'consent', 'lists', 'olist', 'crm_references', 'crm_sync'] -%}
+{%- set sources = [
+    'web', 'mail', 'sms', 'wechat', 'wecom', 'crm', 'shop', 'forms', 'webinar', 'offline', 'consent', 'lists', 'olist', 'crm_references', 'crm_sync'
+] -%}
 {%- set identifiers = identifier_slots() | map(attribute='column') | join(', ') -%}
 
 {% for source in sources %}
