@@ -147,9 +147,10 @@ class _Look:
         names: dict[Place, str] = {("content",): spec.content}
         names |= {("experiment", "content", arm): name for arm, name in (spec.experiment.content if spec.experiment else {}).items()}
         for place, name in names.items():
-            sms = self.declarations.contents[name].sms if name in self.declarations.contents else None
-            for sentence in sms_lint.advice(name, sms, spec.purpose, self.declarations.policies) if sms else ():
-                self._add(self.report.advice, place, sentence)
+            content = self.declarations.contents.get(name)
+            for sms in [spoken.sms for _, spoken in content.spoken("sms")] if content else []:
+                for sentence in sms_lint.advice(name, sms, spec.purpose, self.declarations.policies) if sms else ():
+                    self._add(self.report.advice, place, sentence)
 
     def _segments(self, names: list[str] | tuple[str, ...], place: Place) -> None:
         for name in names:

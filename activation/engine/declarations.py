@@ -340,8 +340,10 @@ class Declarations:
         names |= {("experiment", "content", arm): name for arm, name in (arms.items() if isinstance(arms, dict) else ())}
         for place, name in names.items():
             content = self.contents.get(name) if isinstance(name, str) else None
-            if content is not None and content.sms is not None and destination.connector.channel == "sms":
-                for message in sms_lint.faults(str(name), content.sms, target, destination.connector_name):
+            if content is None or destination.connector.channel != "sms":
+                continue
+            for said_in in (spoken.sms for _, spoken in content.spoken("sms")):
+                for message in sms_lint.faults(str(name), said_in, target, destination.connector_name) if said_in else ():
                     file.fault(place, message)
 
     def _check_source(self, file: YamlFile, said: Mapping[str, Any]) -> None:
