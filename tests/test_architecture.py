@@ -177,13 +177,13 @@ def requirements(file: str) -> list[str]:
 
 @pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
 def test_every_requirement_is_pinned_with_a_hash(file: str) -> None:
-    pinned = re.compile(r"^[A-Za-z0-9._-]+(\[[a-z0-9,._-]+\])?==[^\s;]+(\s*;[^#]*?)?(\s+--hash=sha256:[0-9a-f]{64})+$")
+    pinned = re.compile(r"^[A-Za-z0-9._-]+(\[[a-z0-9,._ -]+\])?==[^\s;]+(\s*;[^#]*?)?(\s+--hash=sha256:[0-9a-f]{64})+$")
     assert [line for line in requirements(file) if not pinned.match(line)] == []
 
 
 def test_what_runs_in_tests_is_what_is_installed() -> None:
     def pins(file: str) -> dict[str, str]:
-        return dict(line.split(" ")[0].split("==") for line in requirements(file))
+        return dict(re.split(r"==|\s+(?=[;-])", line)[:2] for line in requirements(file))
 
     tested = pins("requirements-dev.txt")
     assert {name: version for name, version in pins("requirements.txt").items() if tested.get(name) != version} == {}

@@ -96,9 +96,15 @@ def _trusted() -> ssl.SSLContext:
 
 
 class Client(httpx.AsyncClient):
-    """An httpx client whose requests go straight to its transport."""
+    """An httpx client whose requests go straight to its transport. Of httpx's ways to authenticate it knows a name with a password."""
 
-    async def send(self, request: httpx.Request, **_: Any) -> httpx.Response:
+    async def send(self, request: httpx.Request, *, auth: Any = None, **_: Any) -> httpx.Response:
+        if isinstance(auth, tuple):
+            auth = httpx.BasicAuth(*auth)
+        if isinstance(auth, httpx.BasicAuth):
+            request = next(auth.auth_flow(request))
+        elif isinstance(auth, httpx.Auth) or callable(auth):
+            raise TypeError("This client knows no such way to authenticate: set the header.")
         response = await self._transport.handle_async_request(request)
         response.request = request
         return response

@@ -42,10 +42,11 @@ touches as (
 contact_points as (
     select
         profile_id,
-        {%- for type in ['email', 'phone', 'wechat_openid'] %}
-        bool_or(is_primary and is_valid) filter (where identifier_type = '{{ type }}') as {{ type }}_is_valid,
-        bool_or(is_primary and is_reachable) filter (where identifier_type = '{{ type }}') as {{ type }}_is_reachable,
-        {%- endfor %}
+        bool_or(is_primary and is_valid) filter (where identifier_type = 'email') as email_is_valid,
+        bool_or(is_primary and is_reachable) filter (where identifier_type = 'email') as email_is_reachable,
+        bool_or(is_primary and is_valid) filter (where identifier_type = 'phone') as phone_is_valid,
+        bool_or(is_primary and is_reachable) filter (where identifier_type = 'phone') as phone_is_reachable,
+        bool_or(is_primary and is_reachable) filter (where identifier_type = 'wechat_openid') as wechat_openid_is_reachable,
         coalesce(bool_or(accepts_marketing), false) as accepts_marketing
     from {{ ref('dim_contact_points') }}
     group by profile_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -111,3 +112,18 @@ async def test_what_leaves_is_what_was_asked_for() -> None:
     named = [header.split(":")[0].lower() for header in headers if ":" in header]
     assert len(named) == len(set(named))
     assert {"content-length", "x-signature", "content-type", "host"} <= set(named)
+
+
+async def test_a_name_and_a_password_leave_as_basic_authentication_and_other_ways_are_refused() -> None:
+    heard = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await writer.drain()
+
+    async with serving(listen) as address, client() as http:
+        await http.get(address, auth=("api", "钥匙"))
+        assert b"authorization: basic " + b64encode("api:钥匙".encode()).lower() in heard[0].lower()
+        with pytest.raises(TypeError):
+            await http.get(address, auth=httpx.DigestAuth("api", "key"))
