@@ -260,7 +260,7 @@ class Delivery:
     async def _record(self, lot: Lot, rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
         """Row by row, unless all rows of a lot of records were answered alike: then in one line."""
         first = outcomes[0]
-        if rows is lot.rows and self.activation.kind == "sync" and first.provider_id is None and all(o is first for o in outcomes):
+        if rows is lot.rows and self.activation.kind == "sync" and first.provider_id is None and outcomes.count(first) == len(outcomes):
             await self.books.write([LotRecorded(lot.number, first.status, first.code, first.reason)])
             return
         await self.books.write(

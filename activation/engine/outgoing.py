@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
 from typing import overload
@@ -115,15 +116,26 @@ def _singles(pieces: Iterator[pa.RecordBatch]) -> Iterator[Lot]:
 
 
 def _pieces(plan_file: Path, withheld: np.ndarray) -> Iterator[pa.RecordBatch]:
-    file = pq.ParquetFile(plan_file)
-    # Group by group: reading ahead holds many of them at once.
-    groups = (file.read_row_group(group, COLUMNS, use_threads=False) for group in range(file.num_row_groups))
-    for piece in (piece for group in groups for piece in group.to_batches(READ_ROWS)):
+    for piece in (piece for group in _groups(plan_file) for piece in group.to_batches(READ_ROWS)):
         stays = np.isin(piece["row_number"].to_numpy(), withheld, assume_unique=True)
         rows = piece.filter(pc.and_(pc.is_null(piece["invalid_code"]), pa.array(~stays)))
         if rows.num_rows:
             at = rows.schema.get_field_index("payload")
             yield rows.set_column(at, "payload", rows["payload"].cast(pa.binary()))
+
+
+def _groups(plan_file: Path) -> Iterator[pa.Table]:
+    """Group by group, the next one read while this one leaves. Reading further ahead would hold many of them at once."""
+    file = pq.ParquetFile(plan_file)
+    read = partial(file.read_row_group, columns=COLUMNS, use_threads=False)
+    with ThreadPoolExecutor(1, thread_name_prefix="plan") as reader:
+        ahead = [reader.submit(read, 0)] if file.num_row_groups else []
+        for group in range(1, file.num_row_groups + 1):
+            table = ahead.pop().result()
+            if group < file.num_row_groups:
+                ahead.append(reader.submit(read, group))
+            yield table
+            del table
 
 
 def leaving(plan_file: Path, verdicts: Path) -> int:

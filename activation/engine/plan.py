@@ -122,7 +122,7 @@ def _write(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
         # In the order of the table, which is that of the numbers.
         "copy (select row_number, * exclude (row_number) from planned) to '"
         + str(partial).replace("'", "''")
-        + "' (format parquet, row_group_size 20480)"
+        + "' (format parquet, row_group_size 10240)"
     )
     os.chmod(partial, 0o600)
     os.replace(partial, file)

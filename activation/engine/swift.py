@@ -57,6 +57,7 @@ class Transport(httpx.AsyncBaseTransport):
                 data=content or None,
                 headers=[(name, value) for name, value in request.headers.multi_items() if name != "content-length"],
                 timeout=timeout,
+                ssl=_trusted() if address.scheme == "https" else True,
                 allow_redirects=False,
             ) as answer:
                 body = await answer.read()
@@ -67,7 +68,7 @@ class Transport(httpx.AsyncBaseTransport):
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections, ssl=_trusted(), keepalive_timeout=IDLE_SECONDS),
+                connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=IDLE_SECONDS),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 requote_redirect_url=False,

@@ -163,4 +163,6 @@ def _body(batch: Batch) -> bytes:
         return b'{"object":%b,"operation":%b,"rows":[%b]}' % (orjson.dumps(batch.object), orjson.dumps(batch.operation), rows)
     # The rows are JSON already, shaped in the warehouse: taking them apart would cost more than everything else.
     operation = b'{"_operation":%b' % orjson.dumps(batch.operation)
-    return b"[" + b",".join(operation + (b"," + payload[1:] if len(payload) > 2 else b"}") for payload in batch.payloads) + b"]"
+    if b"{}" in batch.payloads:
+        return b"[" + b",".join(operation + (b"," + payload[1:] if len(payload) > 2 else b"}") for payload in batch.payloads) + b"]"
+    return b"[" + operation + b"," + (b"," + operation + b",").join([payload[1:] for payload in batch.payloads]) + b"]"
