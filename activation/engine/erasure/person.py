@@ -81,10 +81,14 @@ def is_theirs(value: str, name: str) -> str:
 
 
 def may_be_theirs(person: Person, text: str) -> str:
-    """SQL: whether one of the values may stand in a text at all. One scan; a text with an escape in it may hold anything."""
+    """SQL: whether one of the values may stand in a text of JSON at all: in one scan, where each value is looked for as it is.
+
+    JSON may write any character as an escape. Of ASCII hardly anybody does, and such a text is a suspect; others are all escapes.
+    """
     needles = {re.sub(r"^(\+86|\+)|[ \-()]", "", value.lower()) for value, _, _ in person.values}
     pattern = "|".join(re.escape(needle) for needle in sorted(needles) if needle)
-    return f"(contains({text}, '\\') or regexp_matches(translate(lower({text}), ' -()', ''), {literal(pattern)}))"
+    escape = r"\\u00[0-7]|\\/" if all(needle.isascii() and not set(needle) & set('"\\') for needle in needles) else r"\\"
+    return f"(regexp_matches({text}, {literal(escape)}) or regexp_matches(translate(lower({text}), ' -()', ''), {literal(pattern)}))"
 
 
 def lines_of(connection: duckdb.DuckDBPyConnection, person: Person, lines: Sequence[str]) -> set[int]:

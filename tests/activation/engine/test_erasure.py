@@ -98,7 +98,7 @@ def test_rows_that_carry_an_identifier_as_a_whole_value_go_however_it_is_spelled
         "web/a.jsonl",
         {"id": "a", "user": {"mail": " U1@Mail.example "}},
         {"id": "b", "tags": ["x", "138 0000-0001"]},
-        '{"id": "c", "mail": "u1\\u0040mail.example"}',
+        '{"id": "c", "mail": "u1\\u0040mail.example", "city": "\\u4e0a\\u6d77"}',
         {"id": "d", "mail": "xu1@mail.example"},
         {"id": "e", "text": "u1@mail.example wrote"},
         {"id": "f", "mail": "u2@mail.example"},
@@ -106,6 +106,21 @@ def test_rows_that_carry_an_identifier_as_a_whole_value_go_however_it_is_spelled
     done = forgotten(shop)
     assert raw(shop) == ["d", "e", "f"]
     assert done.counts["raw.web"] == 3
+
+
+def test_a_value_that_is_no_ascii_is_found_as_it_is_and_as_an_escape(shop: SmallProject) -> None:
+    shop.sql("insert into bridge_profile_identifiers values ('p_1', 900, 'user_id', '上海的李明先生二', now())")
+    name = "上海的李明先生二"
+    landed(
+        shop,
+        "web/a.jsonl",
+        {"id": "a", "user": name},
+        json.dumps({"id": "b", "user": name}, ensure_ascii=False),
+        {"id": "c", "user": "李明"},
+    )
+    landed(shop, "web/b.jsonl", {"id": "d", "user": "p/1"}, '{"id": "e", "page": "https:\\/\\/shop.example"}')
+    forgotten(shop)
+    assert raw(shop) == ["c", "d", "e"]
 
 
 def test_a_short_number_counts_only_where_the_field_says_so(shop: SmallProject) -> None:
