@@ -5,7 +5,10 @@ destinations are removed, through plan, ledger and delivery like everything; the
 transaction, the warehouse and the proof. Nothing runs meanwhile: every lease is held, and runs that did not settle refuse it.
 
 Who was forgotten and comes back is a new person. Claims of messages go with the person, for nothing else here leads to them: the state, the
-audience, and every row that could address the person go too. What the person said no to goes as well: only a new yes lets anything leave.
+audience, and every row that could address the person go too. What the person said no to goes as well: the next yes or no is the first.
+
+A person is whoever the last build knew: build first, where much has landed since. DuckDB keeps the bytes of deleted rows in its file until
+their room is used again.
 """
 
 from __future__ import annotations
