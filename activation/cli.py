@@ -15,6 +15,7 @@ import typer
 from activation import screens
 from activation.cli_check import check, doctor
 from activation.cli_collect import collect
+from activation.cli_forget import forget
 from activation.cli_ledger import app as ledger_commands
 from activation.cli_messages import preview, qr
 from activation.cli_pull import pull
@@ -258,7 +259,7 @@ def _refuse_replay(session: Session, activation: Activation) -> None:
 
 app.add_typer(ledger_commands)
 app.add_typer(segment_commands)
-for command in (pull, upload, check, doctor, preview, qr, collect):
+for command in (pull, upload, forget, check, doctor, preview, qr, collect):
     app.command()(command)
 
 

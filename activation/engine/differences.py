@@ -174,11 +174,16 @@ def _unlike(connection: duckdb.DuckDBPyConnection, today: Today, ref: str) -> in
         )
     finally:
         connection.execute("reset disabled_optimizers")
-    connection.execute(
-        f"insert into unlike by name select rowid as state_row from activation.sync_snapshot where ref = {ref} and not coalesce({acknowledged}, false)"
-    )
+    counted = connection.execute(
+        f"select count(*), count(*) filter ({acknowledged}) from activation.sync_snapshot where ref = {ref}"
+    ).fetchone()
+    assert counted is not None
+    state_rows, compared = counted
+    if compared < state_rows:
+        connection.execute(
+            f"insert into unlike by name select rowid as state_row from activation.sync_snapshot where ref = {ref} and not coalesce({acknowledged}, false)"
+        )
     source_rows = _count(connection, f"select count(*) from {today.table.sql(DIALECT)} where {today.addressed.sql(DIALECT)}")
-    state_rows = _count(connection, f"select count(*) from activation.sync_snapshot where ref = {ref}")
     left = connection.execute("select count(*) filter (state_row is null), count(state_row) from unlike").fetchone()
     assert left is not None
     # Every row that is alike has one partner. When it has not, a row stands twice in the source (or two fingerprints are the same by

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,25 @@ def make_plan(
     if only_keys is not None:
         connection.execute("create or replace temporary table only_keys as select unnest(?::varchar[]) as key", [only_keys])
         connection.execute("delete from planned where key is null or key not in (select key from only_keys)")
+    plan = _planned(connection, project, activation, found.source_rows, dead)
+    types = column_types.of(connection, models, activation)
+    return replace(plan, types=types, retyped=column_types.changed(connection, activation.ref, types))
+
+
+def plan_removals(connection: duckdb.DuckDBPyConnection, project: Project, activation: Activation, keys: list[str]) -> Plan:
+    """Write the plan that takes the records of these keys away, whatever the source says: people who are to be forgotten."""
+    connection.execute(
+        "create or replace temporary table planned as select 'remove' as operation, key, profile_id, match_value, cast(null as varchar) as message_id, "
+        "provider_id, payload, cast(null as varchar) as acknowledges, hash, hash_version, payload as before, cast(null as varchar) as invalid_code, "
+        "'ERASED' as cause, row_number() over (order by key, state) - 1 as row_number from activation.sync_snapshot "
+        "where ref = ? and state in ('acknowledged', 'unconfirmed', 'merged') and key in (select unnest(?::varchar[])) order by key, state",
+        [activation.ref, keys],
+    )
+    return _planned(connection, project, activation, 0, 0)
+
+
+def _planned(connection: duckdb.DuckDBPyConnection, project: Project, activation: Activation, source_rows: int, dead: int) -> Plan:
+    """The table `planned` as a file with its hash."""
     counts = dict(
         connection.execute(
             "select case when invalid_code is null then operation else 'invalid' end, count(*) from planned group by 1"
@@ -64,19 +83,16 @@ def make_plan(
     file = project.plans / f"{activation.ref.replace('/', '__')}-{plan_hash}.parquet"
     _write(connection, file)
     ref = [activation.ref]
-    types = column_types.of(connection, models, activation)
     return Plan(
         ref=activation.ref,
         plan_hash=plan_hash,
         file=file,
         counts={name: counts.get(name, 0) for name in ("add", "change", "remove", "invalid")},
-        source_rows=found.source_rows,
+        source_rows=source_rows,
         acknowledged=_one(connection, "select count(*) from activation.sync_snapshot where ref = ? and state = 'acknowledged'", ref),
         held=_one(connection, "select count(*) from activation.sync_snapshot where ref = ? and state = 'held'", ref),
         merged=_one(connection, "select count(*) from planned where cause = 'MERGED'"),
         dead=dead,
-        types=types,
-        retyped=column_types.changed(connection, activation.ref, types),
     )
 
 

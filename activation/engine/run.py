@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ from activation.engine.gate.on_their_way import on_their_way
 from activation.engine.ledger import LEASE_SECONDS, Lease, LeaseLost, Ledger, open_ledger
 from activation.engine.links import Links, project_key
 from activation.engine.models import Models
-from activation.engine.plan import Plan, adopt_receipts, make_plan
+from activation.engine.plan import Plan, adopt_receipts, make_plan, plan_removals
 from activation.engine.project import Project
 from activation.engine.settle import Settled, settle
 from activation.engine.warehouse import opened
@@ -97,7 +97,7 @@ class Runner:
         """Run once. Raises Held, PlanRefused, InputsMoved, GuardStop before anything has left. `check` may raise to stop it there too."""
         try:
             activation.destination.open_options()  # a missing variable is said now, before anything is locked or written
-            with open_ledger(self.project) as ledger, _held(ledger, activation.ref) as lease:
+            with open_ledger(self.project) as ledger, held(ledger, activation.ref) as lease:
                 self._close_interrupted(ledger, lease, activation)
                 settled = self._run(ledger, lease, activation, plan_hash, override, only_keys, check)
         except SluiceError as error:
@@ -114,7 +114,7 @@ class Runner:
         with open_ledger(self.project) as ledger:
             if not ledger.unsettled(activation.ref):
                 return []
-            with _held(ledger, activation.ref) as lease:
+            with held(ledger, activation.ref) as lease:
                 return self._close_interrupted(ledger, lease, activation)
 
     def _run(
@@ -146,30 +146,62 @@ class Runner:
             if reasons and override is None:
                 raise GuardStop(activation.ref, reasons)
             column_types.remember(connection, activation.ref, plan.types)
-            run_id = f"r{self.now:%Y%m%dT%H%M%S}-{plan.plan_hash[:8]}-{lease.token}"
-            verdicts = self._verdicts(run_id)
-            self._ask(connection, models, ledger, activation, plan.file, verdicts, run_id)
-            run: dict[str, Any] = {
-                "run_id": run_id,
-                "ref": activation.ref,
-                "kind": activation.kind,
-                "destination": activation.destination.name,
-                "channel": activation.channel,
-                "plan_hash": plan.plan_hash,
-                "as_of": self.now.isoformat(),
-                "started_at": started_at.isoformat(),
-                "overridden_by": override.who if override and reasons else None,
-                "override_reason": "; ".join([override.why, *reasons]) if override and reasons else None,
-            }
-            # Before the warehouse is let go: whoever asks the gate next counts what this run may send.
-            ledger.begin_run(lease, run)
+            run, verdicts = self._begin(connection, models, ledger, lease, activation, plan, started_at, override, reasons)
         memory.give_back()
         if check:
             try:
                 check(plan, verdicts)
             except BaseException:
-                ledger.abandon_run(lease, run_id)
+                ledger.abandon_run(lease, run["run_id"])
                 raise
+        return self._deliver(ledger, lease, activation, run, plan, verdicts)
+
+    def remove(self, ledger: Ledger, lease: Lease, activation: Activation, keys: list[str]) -> Settled | None:
+        """Take the records of these keys away over there, as the activation's spec says a removal is done. None when there are none."""
+        self._close_interrupted(ledger, lease, activation)
+        started_at, models = datetime.now(UTC), Models(self.project)
+        with opened(self.project) as connection:
+            plan = plan_removals(connection, self.project, activation, keys)
+            if not plan.planned:
+                plan.file.unlink()
+                return None
+            run, verdicts = self._begin(connection, models, ledger, lease, activation, plan, started_at, kind="e")
+        return self._deliver(ledger, lease, activation, run, plan, verdicts)
+
+    def _begin(
+        self,
+        connection: Any,
+        models: Models,
+        ledger: Ledger,
+        lease: Lease,
+        activation: Activation,
+        plan: Plan,
+        started_at: datetime,
+        override: Override | None = None,
+        reasons: Sequence[str] = (),
+        kind: str = "r",
+    ) -> tuple[dict[str, Any], Path]:
+        """Ask the gate and note the run. Its columns of `runs`, and the file of the verdicts."""
+        run_id = f"{kind}{self.now:%Y%m%dT%H%M%S}-{plan.plan_hash[:8]}-{lease.token}"
+        verdicts = self._verdicts(run_id)
+        self._ask(connection, models, ledger, activation, plan.file, verdicts, run_id)
+        run: dict[str, Any] = {
+            "run_id": run_id,
+            "ref": activation.ref,
+            "kind": activation.kind,
+            "destination": activation.destination.name,
+            "channel": activation.channel,
+            "plan_hash": plan.plan_hash,
+            "as_of": self.now.isoformat(),
+            "started_at": started_at.isoformat(),
+            "overridden_by": override.who if override and reasons else None,
+            "override_reason": "; ".join([override.why, *reasons]) if override and reasons else None,
+        }
+        # Before the warehouse is let go: whoever asks the gate next counts what this run may send.
+        ledger.begin_run(lease, run)
+        return run, verdicts
+
+    def _deliver(self, ledger: Ledger, lease: Lease, activation: Activation, run: dict[str, Any], plan: Plan, verdicts: Path) -> Settled:
         total = outgoing.leaving(plan.file, verdicts)
         result, stop = "complete", Stop(within=self.stop)
         if total:
@@ -264,7 +296,7 @@ class Runner:
 
 
 @contextmanager
-def _held(ledger: Ledger, ref: str) -> Iterator[Lease]:
+def held(ledger: Ledger, ref: str) -> Iterator[Lease]:
     """The lease of `ref`, kept as long as this process lives, whatever it waits for. Raises Held."""
     lease = ledger.acquire(ref, f"pid {os.getpid()}")
     over = threading.Event()

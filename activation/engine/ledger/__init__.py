@@ -213,6 +213,33 @@ class Ledger:
         with self._write() as db:
             db.many(deliveries.SETTLE, [(state, message_id) for message_id in message_ids])
 
+    # -- people who are forgotten --------------------------------------------------------------------------------------
+
+    def messages_of(self, profile_ids: Sequence[str]) -> list[str]:
+        """The ids of the messages that were claimed for these profiles."""
+        return [row["message_id"] for id in profile_ids for row in self.rows("select message_id from messages where profile_id = ?", (id,))]
+
+    def erase(self, message_ids: Sequence[str], answers: Sequence[tuple[str, int]]) -> int:
+        """Let go of the claims of these messages, and of what identifies somebody in answers (run_id, row_number). Returns how many answers.
+
+        Outcomes stay: they are the books. A claim that goes lets its message leave again, should the same key ever be addressed anew.
+        """
+        with self._write() as db:
+            if message_ids:
+                db.many(deliveries.FORGET, [(id,) for id in message_ids])
+            return db.many(deliveries.BLANK, list(answers)) if answers else 0
+
+    def answers(self, rows: Sequence[tuple[str, int]]) -> int:
+        """How many of these rows (run_id, row_number) have an answer of their own."""
+        wanted: dict[str, set[int]] = {}
+        for run_id, row_number in rows:
+            wanted.setdefault(run_id, set()).add(row_number)
+        return sum(
+            row["row_number"] in numbers
+            for run_id, numbers in wanted.items()
+            for row in self.rows("select row_number from deliveries where run_id = ?", (run_id,))
+        )
+
     # -- what destinations share between processes -------------------------------------------------------------------
 
     def take(self, name: str, wanted: int, per_second: float, burst: float) -> float:

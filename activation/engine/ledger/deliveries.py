@@ -50,6 +50,11 @@ SETTLE = Statement(
     "update messages set state = ? where message_id = ?",
     "update messages m set state = t.a from unnest(?::text[], ?::text[]) as t(a, b) where m.message_id = t.b",
 )
+FORGET = Statement("delete from messages where message_id = ?", "delete from messages where message_id = any(?::text[])")
+BLANK = Statement(
+    "update deliveries set provider_id = null, reason = null where run_id = ? and row_number = ?",
+    "update deliveries d set provider_id = null, reason = null from unnest(?::text[], ?::bigint[]) as t(a, b) where d.run_id = t.a and d.row_number = t.b",
+)
 INTEND_LOT = Statement(
     "insert into lots (run_id, batch, first_row, last_row, rows, intended_at) values (?, ?, ?, ?, ?, ?) on conflict (run_id, batch) do nothing",
     "insert into lots (run_id, batch, first_row, last_row, rows, intended_at) select * from unnest(?::text[], ?::bigint[], ?::bigint[], "

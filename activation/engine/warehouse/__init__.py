@@ -58,7 +58,7 @@ def opened(project: Project, wait: float = 300.0, read_only: bool = False) -> It
 
 def _is_made(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether the file has all of Sluice's tables. One that somebody else made (dbt, a BI tool) has none yet, an older one lacks the last."""
-    newest = "select 1 from duckdb_tables() where schema_name = 'activation' and table_name = 'sync_columns'"
+    newest = "select 1 from duckdb_tables() where schema_name = 'activation' and table_name = 'erasures'"
     return connection.execute(newest).fetchone() is not None
 
 

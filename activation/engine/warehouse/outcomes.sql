@@ -32,6 +32,7 @@ select
             when 'NULL_MATCH' then 'The row has no value for what identifies it at the destination.'
         end,
         gate_reason,
+        case when said = 'sent' and cause = 'ERASED' then 'The person is to be forgotten.' end,
         case when said = 'sent' and cause = 'MERGED' then 'The profile was found to be another person''s, whose own record stays.' end,
         said_reason, getvariable('stop_reason')
     ) as reason,

@@ -74,6 +74,15 @@ create table if not exists activation.sync_decisions (
     decided_at timestamp
 );
 
+-- One row per person that was forgotten: that it was done, by whom and why, and nothing by which the person could be known.
+create table if not exists activation.erasures (
+    erasure_id varchar, erased_at timestamp, erased_by varchar, why varchar,
+    -- HMAC of the identifier that was named, with the project's key: whoever has both can tell that it was this person
+    identifier_hash varchar,
+    -- JSON: rows by place; outcome by sync
+    counts varchar, destinations varchar
+);
+
 create or replace view activation.sync_rejections as
 select * from activation.sync_changelog where outcome in ('rejected', 'invalid');
 
