@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from activation import screens
 from bench import collector, delivery, identity, landing, plan, sample
@@ -29,11 +30,17 @@ def main(names: list[str]) -> int:
     for name in names or BENCHES:
         screens.say(f"{name} …")
         metrics += BENCHES[name]()
-    if not names:
-        RESULTS.write_text(json.dumps({"metrics": metrics}, indent=2) + "\n")
+    _keep(metrics)
     rows = [(m["name"], f"{m['value']:.3g}", m["unit"], m["bound"], m["detail"]) for m in metrics]
     screens.table("Measured", ("name", "value", "unit", "bound", "detail"), rows, right=(1,))
     return 0
+
+
+def _keep(metrics: list[dict[str, Any]]) -> None:
+    """Write what was measured; what was not measured this time stays as it was."""
+    before = json.loads(RESULTS.read_text())["metrics"] if RESULTS.exists() else []
+    measured = {metric["name"]: metric for metric in [*before, *metrics]}
+    RESULTS.write_text(json.dumps({"metrics": list(measured.values())}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
