@@ -8,8 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 import psycopg
 
-from connectors.base import ConnectorError, Fatal, Refused, Transient, Unanswered
-from connectors.data._statements import Statement
+from connectors.base import Batch, ConnectorError, Fatal, Refused, Transient, Unanswered
+from connectors.data._statements import Statement, statements
 
 # By SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
 THE_ROWS = ("21", "22", "23")  # data and constraints
@@ -55,8 +55,15 @@ class Postgres:
     def close(self) -> None:
         self._db.close()
 
-    def carry_out(self, groups: Sequence[Sequence[Statement]]) -> list[int]:
-        """All statements in one transaction; for each group how many rows its last statement touched."""
+    def look(self) -> None:
+        """Ask for nothing, to see that the database answers."""
+        self._carry_out([])
+
+    def deliver(self, batch: Batch) -> list[int]:
+        """All rows in one transaction; for each how many records its last statement touched."""
+        return self._carry_out(statements(batch))
+
+    def _carry_out(self, groups: Sequence[Sequence[Statement]]) -> list[int]:
         last: list[psycopg.Cursor[Any]] = []
         try:
             # One round trip for all of them.
@@ -70,13 +77,6 @@ class Postgres:
                 raise Unanswered("CONNECTION_LOST", "The connection to the database broke: the rows may be there.") from None
             raise _sorted(error) from None
         return [cursor.rowcount for cursor in last]
-
-    def columns(self, name: str) -> list[str]:
-        """The columns of a table; none when there is no such table."""
-        cursor = self._db.execute(
-            "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped", [name]
-        )
-        return [row[0] for row in cursor]
 
 
 def _cannot_connect(error: psycopg.OperationalError) -> ConnectorError:

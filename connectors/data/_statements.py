@@ -1,4 +1,4 @@
-"""The statements that put rows into a table: names are quoted, values are parameters, nothing is pasted.
+"""The statements that put rows into a table of PostgreSQL: names are quoted, values are parameters, nothing is pasted.
 
 A statement is (SQL with `%s`, values). Every value goes as text, as it stands in JSON, and the database reads it as what its column is; so a
 value that does not fit is the database's to refuse.
@@ -34,6 +34,20 @@ def text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
 
 
+def unique_id(row: Row, batch: Batch) -> str:
+    """The same for the same row of the same run, and for no other."""
+    return hashlib.sha256("\x1f".join((batch.run_id, batch.operation, row.key)).encode()).hexdigest()[:32]
+
+
+def statements(batch: Batch) -> list[list[Statement]]:
+    """What the batch does, row by row."""
+    if batch.object == "log":
+        return [[append(row, batch)] for row in batch.rows]
+    if batch.operation == "remove":
+        return [[remove(row, batch)] for row in batch.rows]
+    return [list(write(row, batch)) for row in batch.rows]
+
+
 def write(row: Row, batch: Batch) -> Iterator[Statement]:
     """One row of `rows` by its key; the last statement's count says whether it was there, where the match policy asks."""
     where, key = table(batch.settings.table), batch.settings.key
@@ -67,9 +81,8 @@ def remove(row: Row, batch: Batch) -> Statement:
 
 def append(row: Row, batch: Batch) -> Statement:
     """One row of `log`, with an id by which the same row of the same run is known again."""
-    unique = hashlib.sha256("\x1f".join((batch.run_id, batch.operation, row.key)).encode()).hexdigest()[:32]
     values: dict[str, str | None] = {name: text(value) for name, value in row.fields.items()}
-    values[batch.settings.id] = unique
+    values[batch.settings.id] = unique_id(row, batch)
     if batch.settings.operation is not None:
         values[batch.settings.operation] = batch.operation
     return _insert(table(batch.settings.table), values, f"({quote(batch.settings.id)}) do nothing")

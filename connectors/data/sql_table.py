@@ -1,4 +1,5 @@
-"""A table of a PostgreSQL database, at `postgresql://host:port/database`: records by their key (`rows`), or a log of what changed (`log`).
+"""A table of a database, at `postgresql://host:port/database` or `mysql://host:port/database` (MariaDB too): records by their key (`rows`), or
+a log of what changed (`log`).
 
 A batch is one transaction. A row that the database does not take (a type, a constraint) does not cost the others: the batch is split until the
 row stands alone. The database reads every value as what its column is. The table is the user's: Sluice makes and changes none.
@@ -7,6 +8,7 @@ row stands alone. The database reads every value as what its column is. The tabl
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,8 +19,8 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from connectors.base import Batch, Connector, ConnectorError, Fatal, Object, Outcome, SecretStr, Strict, secret
+from connectors.data._mysql import Mysql
 from connectors.data._postgres import Postgres
-from connectors.data._statements import append, remove, write
 
 NAME = r"^[^.\x00]+(\.[^.\x00]+)?$"
 
@@ -69,7 +71,7 @@ class SqlTable(Connector):
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self._idle: list[Postgres] = []
+        self._idle: list[Postgres | Mysql] = []
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         while self._idle:
@@ -79,14 +81,9 @@ class SqlTable(Connector):
     async def deliver(self, batch: Batch) -> list[Outcome]:
         if not batch.rows:
             return []
-        if batch.object == "log":
-            await self._with(Postgres.carry_out, [[append(row, batch)] for row in batch.rows])
-            return [Outcome("sent")] * len(batch.rows)
-        if batch.operation == "remove":
-            await self._with(Postgres.carry_out, [[remove(row, batch)] for row in batch.rows])
+        touched = await self._with(lambda database: database.deliver(batch))
+        if batch.object == "log" or batch.operation == "remove":
             return [Outcome("sent")] * len(batch.rows)  # what is not there is removed
-        groups = [list(write(row, batch)) for row in batch.rows]
-        touched = await self._with(Postgres.carry_out, groups)
         missed = {
             "update_only": Outcome("skipped", "NO_MATCH", "The table has no such row."),
             "create_only": Outcome("skipped", "EXISTS", "The table has such a row already."),
@@ -96,28 +93,32 @@ class SqlTable(Connector):
         return [missed if missed is not None and count == 0 else outcome for count, outcome in zip(touched, found, strict=True)]
 
     async def check(self) -> str:
-        await self._with(Postgres.carry_out, [])
+        await self._with(lambda database: database.look())
         return "the database answers"
 
-    async def _with(self, work: Any, *arguments: Any) -> Any:
+    async def _with(self, work: Callable[[Postgres | Mysql], Any]) -> Any:
         """Do it with a connection of one's own, away from the event loop. A broken one is let go."""
-        connection = self._idle.pop() if self._idle else None
-        if connection is not None and connection.broken:
-            connection = None
-        if connection is None:
-            connection = await asyncio.to_thread(
-                Postgres, self._postgres(), self.options, _is_loopback(urlsplit(self.address).hostname or "")
-            )
+        idle = self._idle.pop() if self._idle else None
+        connection = await asyncio.to_thread(self._connect) if idle is None or idle.broken else idle
         try:
-            return await asyncio.to_thread(work, connection, *arguments)
+            return await asyncio.to_thread(work, connection)
         finally:
             if not connection.broken:
                 self._idle.append(connection)
 
-    def _postgres(self) -> str:
-        if urlsplit(self.address).scheme not in {"postgresql", "postgres"}:
-            raise Fatal("NOT_POSTGRESQL", "The address of this destination is none of PostgreSQL: postgresql://host:5432/database.")
-        return self.address
+    def _connect(self) -> Postgres | Mysql:
+        address = urlsplit(self.address)
+        return _database(address.scheme)(self.address, self.options, _is_loopback(address.hostname or ""))
+
+
+def _database(scheme: str) -> type[Postgres | Mysql]:
+    if scheme in {"postgresql", "postgres"}:
+        return Postgres
+    if scheme in {"mysql", "mariadb"}:
+        return Mysql
+    raise Fatal(
+        "UNKNOWN_DATABASE", "The address of this destination is of no database known here: postgresql://host:5432/database, or mysql://…"
+    )
 
 
 def _is_loopback(host: str) -> bool:

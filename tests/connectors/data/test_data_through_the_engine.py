@@ -11,6 +11,7 @@ import psycopg
 import pyarrow.parquet as pq
 import pytest
 from mock_kafka import mock_kafka, records
+from mock_mysql import connected, credentials, mysql_address
 from running_database import PASSWORD, running_database
 from running_s3 import BUCKET, running_s3
 from running_sftp import PASSWORD as SFTP_PASSWORD
@@ -30,13 +31,19 @@ MIRROR = "\nmode: mirror\non_removed: delete\n"
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallProject:
     shop = SmallProject(tmp_path / "shop")
     shop.people(5)
-    for name, value in (("TABLE_PASSWORD", PASSWORD), ("BUCKET_SECRET", running_s3().secret), ("DROP_PASSWORD", SFTP_PASSWORD)):
+    for name, value in (
+        ("TABLE_PASSWORD", PASSWORD),
+        ("MYSQL_PASSWORD", credentials()["password"]),
+        ("BUCKET_SECRET", running_s3().secret),
+        ("DROP_PASSWORD", SFTP_PASSWORD),
+    ):
         monkeypatch.setenv(name, value)
     folder = tmp_path.name.replace("_", "-")
     shop.write(
         "activation/destinations.yml",
         f"""
 table: {{connector: sql_table, base_url: "{running_database()}", username: sluice, password: "${{TABLE_PASSWORD}}"}}
+mysql: {{connector: sql_table, base_url: "{mysql_address()}", username: {credentials()["username"]}, password: "${{MYSQL_PASSWORD}}"}}
 bucket:
   connector: s3
   base_url: "{running_s3().address}"
@@ -50,6 +57,7 @@ stream: {{connector: kafka, base_url: "kafka://{mock_kafka()}", timeout_seconds:
 """,
     )
     shop.write("activation/syncs/table/people.yml", SYNC + MIRROR + "settings: {table: mirrored, key: profile_id}\n")
+    shop.write("activation/syncs/mysql/people.yml", SYNC + MIRROR + "settings: {table: mirrored, key: profile_id}\n")
     shop.write("activation/syncs/bucket/people.yml", SYNC + MIRROR + "settings: {types: {profile_id: string, city: string}}\n")
     shop.write("activation/syncs/drop/people.yml", SYNC + MIRROR)
     shop.write("activation/syncs/stream/people.yml", SYNC + MIRROR + "settings: {topic: through-the-engine}\n")
@@ -79,6 +87,18 @@ def test_a_table_is_kept_equal_and_the_one_row_it_does_not_take_is_named(shop: S
         }
         found = db.execute("select profile_id, name, city from mirrored order by 1").fetchall()
     assert found == [("p_0", "Name0", "Wuhan"), ("p_1", "Name1", "上海"), ("p_4", "Name4", "Wuhan")]
+
+
+def test_a_table_of_mysql_is_kept_equal_too(shop: SmallProject) -> None:
+    with connected() as db, db.cursor() as cursor:
+        first = shop.run("mysql/people")
+        refused = {key: said for key, said in shop.outcomes(first.run_id).items() if said[0] != "sent"}
+        assert refused in ({"p_3": ("rejected", "MYSQL_3819")}, {"p_3": ("rejected", "MYSQL_4025")})  # MySQL, MariaDB
+        change(shop)
+        second = shop.run("mysql/people")
+        assert (shop.books(second.run_id)["sent"], shop.books(second.run_id)["rejected"]) == (2, 1)
+        cursor.execute("select profile_id, name, city from mirrored order by 1")
+        assert list(cursor.fetchall()) == [("p_0", "Name0", "Wuhan"), ("p_1", "Name1", "上海"), ("p_4", "Name4", "Wuhan")]
 
 
 def test_files_in_a_bucket_say_what_changed(shop: SmallProject) -> None:

@@ -163,7 +163,7 @@ async def test_a_server_that_went_away_is_not_success(db: psycopg.Connection[Any
     [
         ({"username": "nobody"}, None, "user name or password"),
         ({}, "/nowhere", "There is no such database"),
-        ({}, "mysql://127.0.0.1/x", "none of PostgreSQL"),
+        ({}, "oracle://127.0.0.1/x", "no database known here"),
     ],
 )
 async def test_what_is_wrong_with_a_destination_is_said(options: dict[str, Any], address: str | None, said: str) -> None:
