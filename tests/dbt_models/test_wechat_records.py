@@ -22,6 +22,17 @@ def result(number: int, status: int, **given: Any) -> Record:
     return "wecom_records/a.jsonl", {**ids, **about, "status": status, **given}
 
 
+def chat(number: str, sender: str, text: str, channel: str = "wecom", **given: Any) -> Record:
+    about = {
+        "channel": channel,
+        "conversation_id": "c1",
+        "message_id": number,
+        "sender": sender,
+        "sent_at": f"2026-06-2{number[1]}T10:00:00+08:00",
+    }
+    return "chat/a.jsonl", {**about, "text": text, **given}
+
+
 FOLLOWED = int(at("2026-06-05 10:00").timestamp())
 RECORDS: list[Record] = [
     follower("o-listed", subscribe=1, subscribe_time=FOLLOWED, unionid="un-1", tagid_list=[2]),
@@ -38,6 +49,11 @@ RECORDS: list[Record] = [
         "wecom_records/a.jsonl",
         {"corpid": "ww1", "kind": "customer", "record_id": "zhangsan/wm1", "external_userid": "wm1", "unionid": "un-1"},
     ),
+    chat("m1", "customer", "请问CRM系统怎么收费？", wecom_external_userid="wm1", topic="售前"),
+    chat("m1", "customer", "请问CRM系统怎么收费？", wecom_external_userid="wm1", topic="售前"),
+    chat("m2", "agent", "您好，请留下电话。", wecom_external_userid="wm1"),
+    chat("m3", "customer", "13911117777，想看客户关系管理演示", wecom_external_userid="wm1", phone="13911117777"),
+    chat("m1", "visitor", "hello", channel="web_chat", anonymous_id="device-1", email="Web.Chat@mail.example"),
     ("wecom_records/a.jsonl", {"corpid": "ww1", "kind": "tag", "record_id": "et1", "name": "重要"}),
 ]
 
@@ -92,3 +108,22 @@ def test_results_of_group_messages_speak_the_vocabulary_of_message_events(house:
 def test_a_follower_listed_again_with_nothing_new_lands_once_and_a_change_lands(house: House) -> None:
     again = house.land(NOW, [RECORDS[0], follower("o-gone", subscribe=1, subscribe_time=FOLLOWED)])
     assert again.landed == 1
+
+
+def test_what_a_person_wrote_in_a_chat_is_theirs_and_once_and_an_answer_is_not(house: House) -> None:
+    person = house.profile("o-listed")
+    said = house.rows(
+        "select channel, event_name, object_name, occurred_at, profile_id from marts.fct_events where source = 'chat' order by 4, 1 desc"
+    )
+    assert said == [
+        ("wecom", "Chat Message Received", "售前", at("2026-06-21 02:00").replace(tzinfo=None), person),
+        ("web_chat", "Chat Message Received", None, at("2026-06-21 02:00").replace(tzinfo=None), house.profile("web.chat@mail.example")),
+        ("wecom", "Chat Message Received", None, at("2026-06-23 02:00").replace(tzinfo=None), person),
+    ]
+    assert house.profile("+8613911117777") == person
+
+
+def test_words_of_a_chat_become_tags_though_no_event_holds_them(house: House) -> None:
+    assert house.rows("select * from marts.fct_events where properties like '%收费%' or object_name like '%收费%'") == []
+    found = house.rows("select tag, profile_id from tags.tag_assignments where tag = 'topic:crm'")
+    assert found == [("topic:crm", house.profile("o-listed"))]

@@ -1,5 +1,5 @@
 {%- set sources = [
-    'web', 'mail', 'sms', 'wechat', 'wecom', 'crm', 'shop', 'forms', 'webinar', 'offline', 'consent', 'lists', 'olist', 'crm_references', 'crm_sync'
+    'web', 'mail', 'sms', 'wechat', 'wecom', 'crm', 'shop', 'forms', 'webinar', 'offline', 'consent', 'lists', 'olist', 'chat', 'crm_references', 'crm_sync'
 ] -%}
 {%- set identifiers = identifier_slots() | map(attribute='column') | join(', ') -%}
 

@@ -19,6 +19,13 @@ said as (
             case when source = 'wechat' then {{ json_text('properties', 'content') }} end
         ]) as text
     from events
+    union all
+    -- what was said in a chat is read here, and kept in no event
+    select events.profile_id, events.event_id, events.occurred_at, chats.text
+    from events
+    join {{ ref('stg_chat__messages') }} as chats
+        on events.source = 'chat'
+        and events.event_id = 'chat:' || chats.chat_message_id
 ),
 
 -- a word is looked for once in each text, not once in each event; English ones between spaces

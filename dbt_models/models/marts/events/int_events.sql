@@ -1,7 +1,7 @@
 {%- set feeds = {
     'web': ['web'], 'messages': ['mail', 'sms', 'wechat_jobs', 'tracking'], 'wechat': ['wechat'], 'forms': ['forms'],
     'webinar': ['webinar'], 'offline': ['offline'], 'shop': ['shop'], 'crm': ['crm'], 'opportunities': ['opportunities'],
-    'olist': ['olist']
+    'olist': ['olist'], 'chat': ['chat']
 } -%}
 
 with events as (
