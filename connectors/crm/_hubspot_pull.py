@@ -18,7 +18,7 @@ PULLS: Mapping[str, tuple[str, list[str]]] = {
     "contacts": (
         "lastmodifieddate",
         ["email", "phone", "firstname", "lastname", "company", "jobtitle", "city", "country", "lifecyclestage", "hs_lead_status",
-         "hubspot_owner_id", "hs_email_optout", "createdate", "lastmodifieddate"],
+         "hubspot_owner_id", "associatedcompanyid", "hs_email_optout", "createdate", "lastmodifieddate"],
     ),
     "companies": (
         "hs_lastmodifieddate",
@@ -26,7 +26,7 @@ PULLS: Mapping[str, tuple[str, list[str]]] = {
     ),
     "deals": (
         "hs_lastmodifieddate",
-        ["dealname", "dealstage", "pipeline", "amount", "deal_currency_code", "closedate", "hubspot_owner_id", "createdate", "hs_lastmodifieddate"],
+        ["dealname", "dealstage", "pipeline", "amount", "deal_currency_code", "closedate", "hs_is_closed", "hs_is_closed_won", "hs_primary_associated_company", "hubspot_owner_id", "createdate", "hs_lastmodifieddate"],
     ),
 }  # fmt: skip
 

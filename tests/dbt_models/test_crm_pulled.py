@@ -1,4 +1,4 @@
-"""Contacts and leads that were pulled from a CRM count like those of an export, whichever CRM it is."""
+"""What was pulled from a CRM counts like what was exported, whichever CRM it is: contacts and leads, companies, opportunities, their history."""
 
 from __future__ import annotations
 
@@ -20,6 +20,31 @@ def pulled(system: str, kind: str, record: str, when: str, deleted: bool = False
         "fields": fields,
     }
     return "crm_records/records.jsonl", row
+
+
+SOLD = int(at("2026-03-01 10:00").timestamp() * 1000)
+DEALS = [
+    pulled("salesforce", "Account", "001A", "01", Name="江城科技", Website="https://www.Acme.example/cn?x=1", NumberOfEmployees=120, BillingCity="武汉"),
+    pulled("salesforce", "Account", "001B", "01", Name="Gone", Website="gone.example"),
+    pulled("salesforce", "Account", "001B", "02", deleted=True, Name="Gone", Website="gone.example"),
+    pulled("hubspot", "companies", "9", "01", name="Second", domain="second.example", numberofemployees="7", annualrevenue="1000.5"),
+    pulled("fxiaoke", "AccountObj", "a1", "01", name="纷享客户", create_time=SOLD),
+    pulled("neocrm", "account", "5", "01", accountName="易客户", createdAt=str(SOLD)),
+    pulled("salesforce", "Contact", "003D", "01", Email="signs@acme.example", AccountId="001A"),
+    pulled(
+        "salesforce", "Opportunity", "006A", "05", AccountId="001A", ContactId="003D", Name="Seats", StageName="Signed", IsWon=True, IsClosed=True,
+        Amount=5000.0, CreatedDate="2026-01-01T00:00:00.000+0000", CloseDate="2026-03-01", Contract_End_Date__c="2026-07-15",
+    ),
+    pulled("salesforce", "Opportunity", "006B", "05", AccountId="001A", StageName="Proposal", IsClosed=False, Amount=70.0, CloseDate="2026-12-01"),
+    pulled("salesforce", "Opportunity", "006C", "05", AccountId="001A", StageName="Closed Won", IsWon=False, IsClosed=True),
+    pulled("salesforce", "Opportunity", "006D", "05", AccountId="001A", StageName="Proposal", IsClosed=False),
+    pulled("salesforce", "Opportunity", "006D", "06", deleted=True, AccountId="001A", StageName="Proposal", IsClosed=False),
+    pulled("hubspot", "deals", "4", "05", dealname="D", dealstage="closedwon", amount="12.5", hs_primary_associated_company="9", closedate="2026-05-01T00:00:00Z"),
+    pulled("fxiaoke", "NewOpportunityObj", "o1", "05", name="商机", sales_stage="x", sales_stage__r="赢单", account_id="a1", amount="88", close_date=SOLD),
+    pulled("neocrm", "opportunity", "3", "05", opportunityName="机会", accountId="5", money="99", saleStageId="122", closeDate=str(SOLD)),
+    pulled("salesforce", "Lead", "00QH", "20", Email="handed.back@mail.example", Status="Unqualified"),
+    pulled("salesforce", "LeadHistory", "017A", "10", LeadId="00QH", Field="Status", OldValue="Open", NewValue="Unqualified", CreatedDate="2026-06-10T09:00:00.000+0000"),
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +70,11 @@ def house(new_house: Callable[[], House]) -> House:
                 lifecyclestage="MQL",
             ),
             pulled("fxiaoke", "ContactObj", "f1", "01", email="fx@mail.example", tel="13911110003", name="李雷"),
+            *DEALS,
             pulled("neocrm", "contact", "7", "01", email="neo@mail.example", mobile="13911110004", contactName="韩梅梅"),
         ],
     )
-    house.build(at("2026-06-30 00:00"), select=["stg_crm__pulled_contacts", "stg_crm__contact_versions", "stg_crm__contacts"], tested=True)
+    house.build(at("2026-06-30 00:00"), select=["+dim_accounts", "+segment_renewals_due_30d", "stg_crm__changes"], tested=True)
     return house
 
 
@@ -62,9 +88,57 @@ def test_each_crm_s_fields_become_those_of_a_contact(house: House) -> None:
         ("hubspot:1", "hs@mail.example", "+8613911110002", None, "mql", True),
         ("neocrm:7", "neo@mail.example", "+8613911110004", "韩梅梅", None, False),
         ("salesforce:003A", "sf@mail.example", "+8613911110001", None, None, True),
+        ("salesforce:003D", "signs@acme.example", None, None, None, False),
         ("salesforce:00QA", "lead@mail.example", None, None, None, False),
+        ("salesforce:00QH", "handed.back@mail.example", None, None, None, False),
     ]
 
 
 def test_every_version_that_was_pulled_is_kept(house: House) -> None:
     assert house.column("select count(*) from staging.stg_crm__contact_versions where contact_id = 'salesforce:003A'") == [2]
+
+
+def test_companies_of_every_crm_are_accounts_and_a_deleted_one_is_none(house: House) -> None:
+    found = house.rows("select account_id, name, domain, employees, city from staging.stg_crm__accounts order by 1")
+    assert found == [
+        ("fxiaoke:a1", "纷享客户", None, None, None),
+        ("hubspot:9", "Second", "second.example", 7, None),
+        ("neocrm:5", "易客户", None, None, None),
+        ("salesforce:001A", "江城科技", "acme.example", 120, "武汉"),
+    ]
+
+
+def test_a_deal_is_won_or_lost_by_the_crm_s_own_word_and_else_by_the_name_of_its_stage(house: House) -> None:
+    found = house.rows("select opportunity_id, account_id, stage, amount, closed_at::date::text from marts.fct_opportunities order by 1")
+    assert found == [
+        ("fxiaoke:o1", "fxiaoke:a1", "closed_won", 88.0, "2026-03-01"),
+        ("hubspot:4", "hubspot:9", "closed_won", 12.5, "2026-05-01"),
+        ("neocrm:3", "neocrm:5", "122", 99.0, None),
+        ("salesforce:006A", "salesforce:001A", "closed_won", 5000.0, "2026-03-01"),
+        ("salesforce:006B", "salesforce:001A", "proposal", 70.0, None),
+        ("salesforce:006C", "salesforce:001A", "closed_lost", None, None),
+    ]
+
+
+def test_people_and_deals_stand_under_the_company_that_the_crm_names(house: House) -> None:
+    found = house.rows(
+        "select profiles, open_opportunities, open_amount, won_opportunities, won_amount from identity.dim_accounts where name = '江城科技'"
+    )
+    assert found == [(1, 1, 70.0, 1, 5000.0)]
+    person = house.profile("signs@acme.example")
+    assert house.rows("select account_id, link from identity.bridge_profile_accounts where profile_id = ? and is_primary", person) == [
+        ("salesforce:001A", "crm")
+    ]
+
+
+def test_a_contract_is_due_when_the_crm_says_it_ends(house: House) -> None:
+    found = house.rows("select profile_id, renews_at::date::text from segments.segment_renewals_due_30d")
+    assert found == [(house.profile("signs@acme.example"), "2026-07-15")]
+
+
+def test_the_history_tells_when_a_lead_was_handed_back(house: House) -> None:
+    person = house.profile("handed.back@mail.example")
+    first = house.rows(
+        "select min(occurred_at)::text from marts.int_lifecycle_evidence where profile_id = ? and stage = 'recycled'", person
+    )
+    assert first == [("2026-06-10 09:00:00",)]

@@ -6,12 +6,12 @@ profiles as (
     select * from {{ ref('dim_profiles') }}
 ),
 
--- the last contract of each company; one runs for a year
+-- the last contract of each company; where the CRM does not say when one ends, it runs for a year
 contracts as (
     select
         coalesce(opportunities.account_id, profiles.account_id) as account_id,
-        min_by(opportunities.profile_id, -epoch(opportunities.closed_at)) as profile_id,
-        max(opportunities.closed_at) + interval '1 year' as renews_at
+        max_by(opportunities.profile_id, coalesce(opportunities.contract_ends_at, opportunities.closed_at + interval '1 year')) as profile_id,
+        max(coalesce(opportunities.contract_ends_at, opportunities.closed_at + interval '1 year')) as renews_at
     from opportunities
     left join profiles using (profile_id)
     where opportunities.is_won and opportunities.closed_at <= {{ as_of() }}

@@ -19,6 +19,7 @@ select
     opportunities.currency,
     opportunities.created_at,
     opportunities.closed_at,
+    opportunities.contract_ends_at,
     opportunities.updated_at
 from opportunities
 left join identifiers
