@@ -13,7 +13,7 @@ from activation.engine.specs import Spec, Text
 from activation.engine.yaml_file import YamlFile, did_you_mean
 
 IDENTIFIERS = ("email", "phone", "wechat_openid", "wechat_unionid", "user_id")
-ATTRIBUTES = ("first_name", "last_name", "full_name", "company", "title", "city", "country")
+ATTRIBUTES = ("first_name", "last_name", "full_name", "company", "title", "city", "country", "birthday")
 KNOWN = (*IDENTIFIERS, *ATTRIBUTES)
 
 

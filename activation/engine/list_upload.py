@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +180,11 @@ def _judged(kind: str, text: str, country: str) -> tuple[str | None, str, str]:
         return None, "TOO_LONG", f"The value is longer than {LONGEST:,} characters."
     if kind == "email":
         return (text.lower(), "", "") if ADDRESS.fullmatch(text) else (None, "BAD_EMAIL", "The value is no mail address.")
+    if kind == "birthday":
+        try:
+            return date.fromisoformat(text[:10].replace("/", "-")).isoformat(), "", ""
+        except ValueError:
+            return None, "BAD_DATE", "The value is no date such as 1990-05-17."
     if kind == "phone":
         try:
             number = phonenumbers.parse(text, country)

@@ -18,7 +18,7 @@ PULLS: Mapping[str, tuple[str, list[str]]] = {
     "contacts": (
         "lastmodifieddate",
         ["email", "phone", "firstname", "lastname", "company", "jobtitle", "city", "country", "lifecyclestage", "hs_lead_status",
-         "hubspot_owner_id", "associatedcompanyid", "hs_email_optout", "createdate", "lastmodifieddate"],
+         "hubspot_owner_id", "associatedcompanyid", "date_of_birth", "hs_email_optout", "createdate", "lastmodifieddate"],
     ),
     "companies": (
         "hs_lastmodifieddate",

@@ -30,7 +30,7 @@ DEALS = [
     pulled("hubspot", "companies", "9", "01", name="Second", domain="second.example", numberofemployees="7", annualrevenue="1000.5"),
     pulled("fxiaoke", "AccountObj", "a1", "01", name="纷享客户", create_time=SOLD),
     pulled("neocrm", "account", "5", "01", accountName="易客户", createdAt=str(SOLD)),
-    pulled("salesforce", "Contact", "003D", "01", Email="signs@acme.example", AccountId="001A"),
+    pulled("salesforce", "Contact", "003D", "01", Email="signs@acme.example", AccountId="001A", Birthdate="1992-02-29"),
     pulled(
         "salesforce", "Opportunity", "006A", "05", AccountId="001A", ContactId="003D", Name="Seats", StageName="Signed", IsWon=True, IsClosed=True,
         Amount=5000.0, CreatedDate="2026-01-01T00:00:00.000+0000", CloseDate="2026-03-01", Contract_End_Date__c="2026-07-15",
@@ -65,6 +65,7 @@ def house(new_house: Callable[[], House]) -> House:
                 "1",
                 "01",
                 email="hs@mail.example",
+                date_of_birth="1990-06-30",
                 phone="+8613911110002",
                 hs_email_optout="true",
                 lifecyclestage="MQL",
@@ -142,3 +143,8 @@ def test_the_history_tells_when_a_lead_was_handed_back(house: House) -> None:
         "select min(occurred_at)::text from marts.int_lifecycle_evidence where profile_id = ? and stage = 'recycled'", person
     )
     assert first == [("2026-06-10 09:00:00",)]
+
+
+def test_a_birthday_comes_round_every_year(house: House) -> None:
+    found = house.rows("select email, birthday::text, next_birthday::text from identity.dim_profiles where birthday is not null order by 1")
+    assert found == [("hs@mail.example", "1990-06-30", "2026-06-30"), ("signs@acme.example", "1992-02-29", "2027-02-28")]

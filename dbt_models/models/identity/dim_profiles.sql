@@ -85,6 +85,8 @@ select
     chosen.title,
     chosen.city,
     chosen.country,
+    try_cast(chosen.birthday as date) as birthday,
+    {{ next_anniversary('try_cast(chosen.birthday as date)') }} as next_birthday,
     settings.language,
     coalesce(settings.time_zone, country_time_zones.time_zone) as time_zone,
     lifecycle.stage as lifecycle_stage,

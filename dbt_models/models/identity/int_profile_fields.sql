@@ -1,4 +1,4 @@
-{%- set names = ['first_name', 'last_name', 'full_name', 'company', 'title', 'city', 'country'] -%}
+{%- set names = ['first_name', 'last_name', 'full_name', 'company', 'title', 'city', 'country', 'birthday'] -%}
 {%- set contact_points = ['email', 'phone', 'wechat_openid', 'wechat_unionid', 'wecom_external_userid', 'user_id', 'crm_contact_id', 'olist_mql_id'] -%}
 
 -- one value of each field for each profile, by the strategy of the field; what that leaves open, by the source's priority and then the newest

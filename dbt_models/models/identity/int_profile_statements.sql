@@ -6,6 +6,7 @@ with statements as (
         coalesce(user_id, email, phone, anonymous_id) as identifier,
         anonymous_id,
         first_name, last_name, full_name, company, title, city, country,
+        cast(null as date) as birthday,
         occurred_at as stated_at
     from {{ ref('stg_web__events') }}
     where message_type = 'identify'
@@ -13,6 +14,7 @@ with statements as (
     select
         'crm', 'crm_contact_id', contact_id, null,
         first_name, last_name, null, null, title, city, country,
+        birthday,
         updated_at
     from {{ ref('stg_crm__contacts') }}
     union all
@@ -22,12 +24,14 @@ with statements as (
         coalesce(email, phone, anonymous_id),
         anonymous_id,
         first_name, last_name, null, company, title, null, null,
+        null,
         submitted_at
     from {{ ref('stg_forms__submissions') }}
     union all
     select
         'webinar', 'email', email, null,
         null, null, full_name, null, null, null, null,
+        null,
         registered_at
     from {{ ref('stg_webinar__attendance') }}
     union all
@@ -37,6 +41,7 @@ with statements as (
         coalesce(email, phone),
         null,
         null, null, full_name, null, null, city, null,
+        null,
         checked_in_at
     from {{ ref('stg_offline__checkins') }}
     union all
@@ -46,6 +51,7 @@ with statements as (
         coalesce(user_id, email, phone, wechat_unionid, wechat_openid),
         null,
         first_name, last_name, full_name, company, title, city, country,
+        birthday,
         _landed_at
     from {{ ref('stg_lists__members') }}
 ),
@@ -64,6 +70,7 @@ select
     statements.title,
     statements.city,
     statements.country,
+    cast(statements.birthday as varchar) as birthday,
     statements.stated_at
 from statements
 left join identifiers as named

@@ -1,5 +1,5 @@
 {%- set fields = ['first_name', 'last_name', 'full_name', 'email', 'phone', 'wechat_openid', 'wechat_unionid', 'wecom_external_userid', 'user_id',
-    'crm_contact_id', 'olist_mql_id', 'company', 'title', 'city', 'country'] -%}
+    'crm_contact_id', 'olist_mql_id', 'company', 'title', 'city', 'country', 'birthday'] -%}
 
 with fields as (
     select * from {{ ref('int_profile_fields') }}

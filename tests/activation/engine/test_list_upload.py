@@ -91,6 +91,12 @@ def test_every_line_that_is_not_on_the_list_is_told_with_its_reason(shop: SmallP
     assert "phone" not in landed(shop)[1]
 
 
+def test_a_birthday_is_a_date_or_told(shop: SmallProject) -> None:
+    report = uploaded(shop, "email,birthday\na@b.example,1990/05/17\nb@b.example,1990-05-17 00:00:00\nc@b.example,17 May\n")
+    assert [(one.line, one.column, one.code) for one in report.refusals] == [(4, "birthday", "BAD_DATE")]
+    assert [member.get("birthday") for member in landed(shop)] == ["1990-05-17", "1990-05-17", None]
+
+
 def test_the_report_names_lines_and_columns_but_nobody(shop: SmallProject) -> None:
     report = uploaded(shop, "email,phone\nLiLei@secret,99999\nhan@b.example,\nhan@b.example,\n")
     said = json.dumps(asdict(report), default=str)

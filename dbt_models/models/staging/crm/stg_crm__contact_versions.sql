@@ -14,6 +14,7 @@ with contacts as (
         'country': 'country',
         'do_not_contact': 'do_not_contact',
         'wechat_unionid': 'wechat_unionid',
+        'birthday': 'birthday',
         'created_text': 'created_at',
         'updated_text': 'updated_at'
     }) }}
@@ -35,6 +36,7 @@ select
     country,
     coalesce(try_cast(do_not_contact as boolean), false) as do_not_contact,
     nullif(wechat_unionid, '') as wechat_unionid,
+    try_cast(birthday as date) as birthday,
     {{ utc_timestamp('created_text') }} as created_at,
     coalesce({{ utc_timestamp('updated_text') }}, {{ utc_timestamp('created_text') }}, _landed_at) as updated_at,
     _batch_id,

@@ -38,6 +38,8 @@ with records as (
         'no_calls': 'fields.DoNotCall',
         'no_mail': 'fields.HasOptedOutOfEmail',
         'hubspot_no_mail': 'fields.hs_email_optout',
+        'birthday_text': 'fields.Birthdate',
+        'hubspot_birthday': 'fields.date_of_birth',
         'created_text': 'fields.CreatedDate',
         'hubspot_created': 'fields.createdate'
     }) }}
@@ -63,6 +65,7 @@ select
     or coalesce(try_cast(no_mail as boolean), false)
     or coalesce(try_cast(hubspot_no_mail as boolean), false) as do_not_contact,
     cast(null as varchar) as wechat_unionid,
+    try_cast(coalesce(birthday_text, hubspot_birthday) as date) as birthday,
     {{ utc_timestamp('coalesce(created_text, hubspot_created)') }} as created_at,
     coalesce({{ utc_timestamp('changed_text') }}, _landed_at) as updated_at,
     _batch_id,

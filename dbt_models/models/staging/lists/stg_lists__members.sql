@@ -13,7 +13,8 @@ with members as (
         'company': 'company',
         'title': 'title',
         'city': 'city',
-        'country': 'country'
+        'country': 'country',
+        'birthday': 'birthday'
     }) }}
 )
 
@@ -33,6 +34,7 @@ select
     title,
     city,
     country,
+    try_cast(birthday as date) as birthday,
     _batch_id,
     _landed_at
 from members
