@@ -82,6 +82,12 @@ RECORDS: list[Record] = [
     ("webinar/a.csv", {"webinar_id": "w1", "participant": "guest", "joined_at": "2026-06-02T10:05:00Z"}),
     ("webinar/a.csv", {"webinar_id": "w1", "participant": "guest", "left_at": "2026-06-02T10:06:00Z"}),
     ("webinar/a.csv", {"webinar_id": "w2", "email": "soft@mail.example", "watch_seconds": "7", "left_at": "2026-06-02T10:06:00Z"}),
+    # who registered with an address comes as a guest, of whom the vendor tells by the registration
+    (
+        "webinar/a.csv",
+        {"webinar_id": "w3", "email": "reads@mail.example", "participant": "r9", "registered_at": "2026-06-01T10:00:00Z"},
+    ),
+    ("webinar/a.csv", {"webinar_id": "w3", "participant": "r9", "joined_at": "2026-06-02T10:00:00Z"}),
     # bounces
     *_people("hard", "soft", "recovered", "blocked", "spam", "reads"),
     mail("bounce", "hard@mail.example", "2026-06-03 10:00", type="bounce", status="5.1.1", reason="no such user"),
@@ -227,7 +233,10 @@ def test_attendance_is_whole_however_it_was_told(house: House) -> None:
         ("w1", "reads@mail.example", "Live", "Reader", "01 10:00", "02 10:00", 1800),
         ("w1", None, None, None, "02 10:05", "02 10:05", 60),
         ("w2", "soft@mail.example", None, None, found[2][4], None, 7),
+        ("w3", "reads@mail.example", None, None, "01 10:00", "02 10:00", None),
     ]
+    attended = house.column("select profile_id from marts.fct_events where event_name = 'Webinar Attended' and object_id = 'w3'")
+    assert attended == [house.profile("reads@mail.example")]
 
 
 def _consent(house: House, identifier: str, channel: str, purpose: str) -> str | None:
