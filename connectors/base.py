@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -250,6 +250,10 @@ class Connector:
     async def deliver(self, batch: Batch) -> list[Outcome]:
         """Carry out one batch: one outcome for each row, in order. An empty batch makes no call."""
         raise Fatal("CANNOT_DELIVER", f"{type(self).__name__} only receives; it has nothing to deliver to.")
+
+    def together(self, row: Row) -> Hashable:
+        """What the messages of one call have in common over there, such as their template. Those that differ in it leave in calls of their own."""
+        return None
 
     async def check(self) -> str:
         """Make the cheapest call that proves address and credentials, and say in a sentence what was found."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Hashable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode, urlsplit
@@ -74,6 +75,9 @@ class AliyunSms(Connector):
         else:
             response = await self._send_batch(batch)
         return outcomes(response, len(batch.rows))
+
+    def together(self, row: Row) -> Hashable:
+        return row.fields.get("template_code")
 
     async def check(self) -> str:
         response = await self._call("QuerySmsSignList", {"PageIndex": "1", "PageSize": "10"})

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 import time
+from collections.abc import Hashable
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -80,6 +81,9 @@ class TencentSms(Connector):
         response = await self._send(batch, once)
         found = dict(zip(once, outcomes(response, once), strict=True))
         return [found.pop(number, TWICE) for number in numbers]
+
+    def together(self, row: Row) -> Hashable:
+        return _message(row)
 
     async def check(self) -> str:
         statuses = await self._call("DescribeSmsSignList", {"International": 0, "SignIdSet": [], "Limit": 100, "Offset": 0})
