@@ -23,13 +23,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from trial import Trial
+from trial import Trial, specimens
 
 import connectors
 from connectors.base import Callback, Connector
 from tests.activation.collector.running_collector import NOW, Running, start
 
-RECEIVERS = [name for name in sorted(connectors.names()) if connectors.find(name).receives]
+RECEIVERS = [name for name in specimens() if connectors.find(name).receives]
 
 
 def public(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
