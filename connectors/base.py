@@ -317,6 +317,15 @@ class Answer:
             raise Unanswered("BROKEN_ANSWER", f"{self.vendor} answered {response.status_code} with something that is not JSON.") from None
 
 
+def answered(response: httpx.Response) -> dict[str, Any]:
+    """The JSON object of an answer, whatever its status; empty when there is none."""
+    try:
+        found = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 PERSONAL = re.compile(r"[^\s<>\"'(),:;=]+@[^\s<>\"'(),:;]+|\+?\d[\d\s().-]{5,}\d")  # mail addresses and telephone numbers
 
 
@@ -347,5 +356,5 @@ def retry_after(response: httpx.Response, now: datetime | None = None) -> float 
 
 __all__ = [
     "Answer", "BadSignature", "Batch", "Callback", "Connector", "ConnectorError", "Fatal", "Interrupted", "NoSettings", "Object", "Operation",
-    "Outcome", "Pulled", "Received", "Refused", "Row", "SecretStr", "Status", "Strict", "Transient", "Unanswered", "impersonal", "retry_after", "secret",
+    "Outcome", "Pulled", "Received", "Refused", "Row", "SecretStr", "Status", "Strict", "Transient", "Unanswered", "answered", "impersonal", "retry_after", "secret",
 ]  # fmt: skip
