@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -251,6 +251,10 @@ class Connector:
         """Carry out one batch: one outcome for each row, in order. An empty batch makes no call."""
         raise Fatal("CANNOT_DELIVER", f"{type(self).__name__} only receives; it has nothing to deliver to.")
 
+    def together(self, row: Row) -> Hashable:
+        """What the messages of one call have in common over there, such as their template. Those that differ in it leave in calls of their own."""
+        return None
+
     async def check(self) -> str:
         """Make the cheapest call that proves address and credentials, and say in a sentence what was found."""
         return "nothing to check"
@@ -313,6 +317,15 @@ class Answer:
             raise Unanswered("BROKEN_ANSWER", f"{self.vendor} answered {response.status_code} with something that is not JSON.") from None
 
 
+def answered(response: httpx.Response) -> dict[str, Any]:
+    """The JSON object of an answer, whatever its status; empty when there is none."""
+    try:
+        found = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 PERSONAL = re.compile(r"[^\s<>\"'(),:;=]+@[^\s<>\"'(),:;]+|\+?\d[\d\s().-]{5,}\d")  # mail addresses and telephone numbers
 
 
@@ -343,5 +356,5 @@ def retry_after(response: httpx.Response, now: datetime | None = None) -> float 
 
 __all__ = [
     "Answer", "BadSignature", "Batch", "Callback", "Connector", "ConnectorError", "Fatal", "Interrupted", "NoSettings", "Object", "Operation",
-    "Outcome", "Pulled", "Received", "Refused", "Row", "SecretStr", "Status", "Strict", "Transient", "Unanswered", "impersonal", "retry_after", "secret",
+    "Outcome", "Pulled", "Received", "Refused", "Row", "SecretStr", "Status", "Strict", "Transient", "Unanswered", "answered", "impersonal", "retry_after", "secret",
 ]  # fmt: skip

@@ -9,6 +9,8 @@ from activation.engine.destinations import Destination
 from activation.engine.specs import Send, Sync
 from connectors.base import Object
 
+COLLEAGUES = "chat"  # the channel of messages that are about a person, and not to them
+
 
 @dataclass(frozen=True)
 class Activation:
@@ -31,6 +33,12 @@ class Activation:
 
     @property
     def channel(self) -> str:
+        """What the gate, the caps and the history know it by. What goes to a colleague takes none of the person's own channels."""
+        return COLLEAGUES if isinstance(self.spec, Send) and self.spec.to else self.variant
+
+    @property
+    def variant(self) -> str:
+        """The channel in whose words it is written."""
         return self.destination.connector.channel
 
     @property

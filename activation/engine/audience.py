@@ -11,7 +11,7 @@ from activation.engine import draws
 from activation.engine.declarations import Activation
 from activation.engine.errors import PlanRefused
 from activation.engine.models import Models
-from activation.engine.payload import payload, text
+from activation.engine.payload import mapped, payload, text
 from activation.engine.warehouse import DIALECT
 from activation.engine.yaml_file import did_you_mean
 
@@ -26,18 +26,21 @@ def rows(connection: duckdb.DuckDBPyConnection, models: Models, activation: Acti
     """
     spec = activation.send
     profiles = models.columns(connection, "dim_profiles")
-    missing = [f"`{column}`{did_you_mean(column, set(profiles))}" for column in spec.fields.values() if column not in profiles]
+    contact = spec.to or CONTACTS[activation.object.contact or "email"]
+    asked = [*spec.of_profiles.values(), *([spec.to] if spec.to else [])]
+    missing = [f"`{column}`{did_you_mean(column, set(profiles))}" for column in asked if column not in profiles]
     if missing:
         raise PlanRefused(f"{activation.file}: dim_profiles has no column {'; no column '.join(missing)}")
     take_waterfall(connection, models, activation)
-    contact = CONTACTS[activation.object.contact or "email"]
-    extra = {"arm": _arm(connection, models, activation)} if spec.experiment else None
+    extra = said_by_segments(connection, models, activation, "p")
+    if spec.experiment:
+        extra["arm"] = _arm(connection, models, activation)
     found = (
         select(
             exp.column("profile_id", table="p").as_("key"),
             exp.column("profile_id", table="p").as_("profile_id"),
             text(exp.column(contact, table="p", quoted=True)).as_("match_value"),
-            payload(spec.fields, profiles, "p", extra).as_("payload"),
+            payload(spec.of_profiles, profiles, "p", extra).as_("payload"),
         )
         .from_(models.relation("dim_profiles").expression("p"))
         .where(exp.column("profile_id", table="p").isin(query=addressed(connection, models, activation)))
@@ -45,6 +48,21 @@ def rows(connection: duckdb.DuckDBPyConnection, models: Models, activation: Acti
     if spec.audience.limit:
         chosen = _first(connection, models, activation).union(select("profile_id").from_(TAKEN))
         found = found.where(exp.column("profile_id", table="p").isin(query=chosen))
+    return found
+
+
+def said_by_segments(
+    connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation, table: str
+) -> dict[str, exp.Expression]:
+    """The fields that segments say of a person, as expressions over `table`.profile_id. Raises PlanRefused when one has no such column."""
+    found: dict[str, exp.Expression] = {}
+    for name, (segment, column) in activation.send.of_segments.items():
+        types = models.columns(connection, segment)
+        if column not in types:
+            raise PlanRefused(f"{activation.file}: `{segment}` has no column `{column}`.{did_you_mean(column, set(types))}")
+        value = exp.Anonymous(this="any_value", expressions=[mapped(column, types, "said")])
+        same = exp.column("profile_id", table="said").eq(exp.column("profile_id", table=table))
+        found[name] = select(value).from_(models.relation(segment).expression("said")).where(same).subquery()
     return found
 
 

@@ -135,11 +135,16 @@ class _Look:
             for index, segment in enumerate(getattr(spec.audience, kind)):
                 self._segments([segment], ("audience", kind, index))
         self._segments(self.activation.excluded, ())
-        for name, column in spec.fields.items():
+        for name, column in spec.of_profiles.items():
             self._column(("fields", name), "dim_profiles", column, f"the field `{name}`")
-        contact = CONTACTS[self.activation.object.contact or "email"]
-        self._column(("destination",), "dim_profiles", contact, f"by which {self.activation.destination.name} reaches a person")
-        if self.activation.channel == "sms":
+        for name, (segment, column) in spec.of_segments.items():
+            self._column(("fields", name), segment, column, f"the field `{name}`")
+        if spec.to:
+            self._column(("to",), "dim_profiles", spec.to, "whom it is sent to")
+        else:
+            contact = CONTACTS[self.activation.object.contact or "email"]
+            self._column(("destination",), "dim_profiles", contact, f"by which {self.activation.destination.name} reaches a person")
+        if self.activation.variant == "sms":
             self._text_messages()
 
     def _text_messages(self) -> None:

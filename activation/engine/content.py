@@ -32,7 +32,7 @@ class Renderer:
     """Turns the fields of one row into the payload of its message. One renderer serves a whole run.
 
     `arms` are the renderers of an experiment's arms that have a content of their own, chosen by the field `arm`. The field `language`
-    chooses among the languages of the content.
+    chooses among the languages of the content. Without `links` it is for a colleague: nothing is tracked, and nobody is unsubscribed by it.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Renderer:
         content: Content,
         channel: str,
         purpose: str,
-        links: Links,
+        links: Links | None,
         arms: Mapping[str, Renderer] | None = None,
     ) -> None:
         self.arms = arms or {}
@@ -89,20 +89,28 @@ class Renderer:
     def _email(self, message_id: str, contact: str, values: dict[str, Any]) -> dict[str, Any]:
         variant = self.content.email
         assert variant is not None
-        unsubscribe = self.links.unsubscribe(message_id, "email", self.purpose)
-        ways_out = {"unsubscribe_url": unsubscribe, "preferences_url": self.links.preferences(message_id)}
+        ways_out: dict[str, str] = {}
+        if self.links:
+            unsubscribe = self.links.unsubscribe(message_id, "email", self.purpose)
+            ways_out = {"unsubscribe_url": unsubscribe, "preferences_url": self.links.preferences(message_id)}
+        one_click = {name: url for name, url in ways_out.items() if name == "unsubscribe_url"}
+        sender = {"from": variant.sender} if variant.sender else {}
+        if variant.template is not None:
+            params = {name: self._put(text, {**values, **ways_out}) for name, text in variant.params.items()}
+            links = {name: self._link(message_id, self._put(url, values)) for name, url in variant.links.items()}
+            return {**sender, "to": contact, "template": variant.template, "params": params | links, **one_click}
         body = self._put(self._source, {**values, **ways_out}, html=True)
         text = self._put(variant.text, {**values, **ways_out}) if variant.text else as_text(body)
-        subject = " ".join(self._put(variant.subject, values).split())
+        subject = " ".join(self._put(variant.subject or "", values).split())
         if not subject or len(subject) > LONGEST_SUBJECT:
             raise CannotRender(f"content `{self.name}`: the subject is {'empty' if not subject else 'too long'}")
         return {
-            **({"from": variant.sender} if variant.sender else {}),
+            **sender,
             "to": contact,
             "subject": subject,
-            "html": self._tracked(message_id, body, set(ways_out.values())),
+            "html": self._tracked(message_id, body, set(ways_out.values())) if self.links else body,
             "text": text,
-            "unsubscribe_url": unsubscribe,
+            **one_click,
         }
 
     def _sms(self, message_id: str, contact: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -128,15 +136,15 @@ class Renderer:
             "data": {key: {"value": self._put(template, values)} for key, template in variant.data.items()},
         }
         if variant.page:
-            payload["page"] = self.links.click(message_id, self._campaign(self._put(variant.page, values)))
+            payload["page"] = self._link(message_id, self._put(variant.page, values))
         if variant.url:
-            payload["url"] = self.links.click(message_id, self._campaign(self._put(variant.url, values)))
+            payload["url"] = self._link(message_id, self._put(variant.url, values))
         return payload
 
     def _chat(self, message_id: str, contact: str, values: dict[str, Any]) -> dict[str, Any]:
         variant = self.content.chat
         assert variant is not None
-        return {"text": self._put(variant.text, values)}
+        return {"text": self._put(variant.text, values), **({} if self.links else {"userid": contact})}
 
     @cached_property
     def _source(self) -> str:
@@ -144,14 +152,19 @@ class Renderer:
         page = (self.folder / self.content.email.page).read_text(encoding="utf-8")
         return mjml.to_html(page) if self.content.email.mjml else page
 
+    def _link(self, message_id: str, url: str) -> str:
+        """A signed redirect that carries the campaign."""
+        return self.links.click(message_id, self._campaign(url)) if self.links else url
+
     def _tracked(self, message_id: str, body: str, ways_out: Set[str]) -> str:
         """Links to the web become signed redirects that carry the campaign; an open pixel stands at the end."""
+        assert self.links is not None
 
         def put(match: re.Match[str]) -> str:
             target = html_text.unescape(match[3])
             if target in ways_out:
                 return match[0]
-            return f"{match[1]}{match[2]}{html_text.escape(self.links.click(message_id, self._campaign(target)))}{match[2]}"
+            return f"{match[1]}{match[2]}{html_text.escape(self._link(message_id, target))}{match[2]}"
 
         tracked = HREF.sub(put, body)
         pixel = f'<img src="{html_text.escape(self.links.open(message_id))}" width="1" height="1" alt="">'

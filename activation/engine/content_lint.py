@@ -13,7 +13,7 @@ from pathlib import Path
 from activation.engine import mjml
 from activation.engine.content import as_text
 from activation.engine.content_specs import Content, EmailContent
-from activation.engine.declarations import Declarations
+from activation.engine.declarations import Activation, Declarations
 
 LONGEST_SUBJECT = 60  # a phone shows fewer, a desktop not many more
 SHORTEST_SUBJECT = 8
@@ -32,33 +32,43 @@ def lint(declarations: Declarations) -> Iterator[tuple[str, str]]:
         file = f"{declarations.project.relative(folder)}/{name}.yml"
         for language, spoken in content.spoken("email"):
             assert spoken.email is not None
+            if spoken.email.template is not None:
+                continue  # what it looks like is seen over there
             for sentence in _mail(folder, spoken.email):
                 yield file, f"{f'in {language}, ' if language else ''}{sentence}"
     for activation in declarations.activations.values():
         if activation.kind == "send" and activation.send.content in declarations.contents:
             content = declarations.contents[activation.send.content]
-            for sentence in _send(folder, content, activation.channel, activation.send.fields, declarations, activation.send.purpose):
+            for sentence in _send(folder, content, activation, declarations):
                 yield activation.file, sentence
 
 
-def _send(folder: Path, content: Content, channel: str, fields: dict[str, str], declarations: Declarations, purpose: str) -> Iterator[str]:
+def _send(folder: Path, content: Content, activation: Activation, declarations: Declarations) -> Iterator[str]:
+    channel, send = activation.variant, activation.send
     languages = [language for language, _ in content.spoken(channel) if language]
-    if languages and "language" not in fields:
+    if languages and "language" not in send.fields:
         yield f"its content speaks {', '.join(languages)} too: give `language` in `fields`, or nobody gets it."
-    if channel == "email" and purpose in declarations.policies.topics:
+    if channel == "email" and send.purpose in declarations.policies.topics and not send.to:
         for language, spoken in content.spoken("email"):
             assert spoken.email is not None
-            page = (folder / spoken.email.page).read_text(encoding="utf-8")
+            page = _page(folder, spoken.email)
             if "unsubscribe_url" not in page and "preferences_url" not in page:
-                yield f"its mail{f' in {language}' if language else ''} shows no way out: put {{{{ unsubscribe_url }}}} in a link."
+                where = "`params`" if spoken.email.template else "a link"
+                yield f"its mail{f' in {language}' if language else ''} shows no way out: put {{{{ unsubscribe_url }}}} in {where}."
+
+
+def _page(folder: Path, email: EmailContent) -> str:
+    """What is written here of a mail's page: all of it, or what the vendor's template is filled with."""
+    return "\n".join(email.params.values()) if email.template else (folder / email.page).read_text(encoding="utf-8")
 
 
 def _mail(folder: Path, email: EmailContent) -> Iterator[str]:
-    subject = PUT.sub("", email.subject)
+    written = email.subject or ""
+    subject = PUT.sub("", written)
     shown = width(subject)
     if shown > LONGEST_SUBJECT:
         yield f"the subject is {shown} characters wide without its fields: phones cut it at about {LONGEST_SUBJECT}."
-    elif shown < SHORTEST_SUBJECT and not PUT.search(email.subject):
+    elif shown < SHORTEST_SUBJECT and not PUT.search(written):
         yield "the subject says little: it is all that most people read."
     letters = [character for character in subject if character.isalpha()]
     if len(letters) > 6 and all(character.isupper() for character in letters):

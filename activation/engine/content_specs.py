@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pydantic import Field, field_validator, model_validator
 
-from activation.engine.specs import Spec
+from activation.engine.specs import Spec, Text
 
 LANGUAGE = re.compile(r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$")
 
@@ -16,18 +16,32 @@ class EmailContent(Spec):
     """A mail. `html` or `mjml` names a file beside the YAML: a page as it is, or MJML, from which a page for every mail program is made.
 
     `sender` (an address or `Name <address>`) goes before the destination's own. Without `text` the text part is made from the page.
+
+    Or it is a `template` that the vendor keeps (its name or id, subject and all), which fills in `params` and, as tracked addresses, `links`.
+    Such mails leave as `batch_messages`, many in a call.
     """
 
     sender: str | None = None
-    subject: str
+    subject: str | None = None
     html: str | None = None
     mjml: str | None = None
     text: str | None = None
+    template: Text | None = None
+    params: dict[str, str] = Field(default={})
+    links: dict[str, str] = Field(default={})
 
     @model_validator(mode="after")
     def _has_a_page(self) -> EmailContent:
-        if (self.html is None) == (self.mjml is None):
-            raise ValueError("name the page beside it: either `html` or `mjml`")
+        if [self.html, self.mjml, self.template].count(None) != 2:
+            raise ValueError("name the page beside it, either `html` or `mjml`, or a `template` of the vendor's")
+        if self.template is None and self.subject is None:
+            raise ValueError("needs a `subject`")
+        if self.template is None and (self.params or self.links):
+            raise ValueError("`params` and `links` fill a `template`: a page takes the fields themselves")
+        if self.template is not None and (self.subject is not None or self.text is not None):
+            raise ValueError("a `template` has its subject and text over there: give what differs in `params`")
+        if twice := sorted(self.params.keys() & self.links.keys()):
+            raise ValueError(f"`{twice[0]}` is in both `params` and `links`")
         return self
 
     @property

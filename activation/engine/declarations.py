@@ -26,6 +26,9 @@ from connectors.base import Object
 
 ROOMS = {"sources", "segments", "syncs", "sends", "content", "forms", "policies"}
 FILES = {"destinations.yml", "alerts.yml"}
+TELLS_COLLEAGUES = frozenset({"email", "sms", "chat"})
+# By channel: the key of a vendor's template, and that of words of one's own with how it is shown.
+OWN_WORDS = {"wechat": ("template_id", ("text", "`text`")), "email": ("template", ("page", "a page (`html` or `mjml`)"))}
 RESERVED = {"quarantine", "files", "fields", "batch_numbers", "landed"}  # `landed` is where the spool sets files aside
 
 
@@ -239,9 +242,12 @@ class Declarations:
             target = self._object(file, destination, said.get("object"))
             if target:
                 self._check_sms(file, said, destination, target)
+                if said.get("to") and destination.connector.channel not in TELLS_COLLEAGUES:
+                    told = ", ".join(sorted(TELLS_COLLEAGUES))
+                    file.fault(("to",), f"{destination.name} does not reach colleagues: tell them by {told}.")
                 if not target.message:
                     file.fault(("object",), f"`{said['object']}` is not a message. A send needs one; keep records equal with a sync.")
-                self._check_words(file, said, target)
+                self._check_words(file, said, destination, target)
                 settings = file.validate(target.settings, said.get("settings") or {}, ("settings",))
                 if spec is not None:
                     self._add(
@@ -319,31 +325,30 @@ class Declarations:
             file.fault(place, f"content `{name}` has no {channel} variant, which {destination.name} needs.")
         elif name in self.contents and isinstance(fields, dict):
             given = {*fields, "arm"} if said.get("experiment") else set(fields)
-            for field_ in sorted(templates.needs(self.project.declarations / "content", self.contents[name], channel) - given):
+            asked = templates.needs(self.project.declarations / "content", self.contents[name], channel, bool(said.get("to")))
+            for field_ in sorted(asked - given):
                 file.fault(place, f"content `{name}` asks for `{field_}`: give it in `fields`, or in the content's `defaults`.")
 
-    def _check_words(self, file: YamlFile, said: Mapping[str, Any], target: Object) -> None:
-        """On WeChat some messages take a template, and others text."""
-        wechat = getattr(self.contents.get(said.get("content") or ""), "wechat", None)
-        if wechat is None or target.contact not in {"wechat_openid", "wecom_external_userid"}:
+    def _check_words(self, file: YamlFile, said: Mapping[str, Any], destination: Destination, target: Object) -> None:
+        """On WeChat and by mail some messages take a template of the vendor's, and others words of one's own."""
+        channel = destination.connector.channel
+        if channel not in OWN_WORDS:
             return
-        wanted = "template_id" if "template_id" in target.required else "text"
-        if getattr(wechat, wanted) is None:
-            file.fault(
-                ("content",), f"`{said['object']}` takes `{wanted}`, which the wechat variant of content `{said['content']}` does not have."
-            )
+        template, words = OWN_WORDS[channel]
+        wanted, shown = (template, f"`{template}`") if template in target.required else words
+        for place, name in _named(said).items():
+            content = self.contents.get(name)
+            spoken = [getattr(one, channel) for _, one in content.spoken(channel)] if content else []
+            if any(not getattr(one, wanted) for one in spoken):
+                file.fault(place, f"`{said['object']}` takes {shown}, which the {channel} variant of content `{name}` does not have.")
 
     def _check_sms(self, file: YamlFile, said: Mapping[str, Any], destination: Destination, target: Object) -> None:
-        experiment = said.get("experiment")
-        arms = experiment.get("content") if isinstance(experiment, dict) else getattr(experiment, "content", None)
-        names: dict[Place, Any] = {("content",): said.get("content")}
-        names |= {("experiment", "content", arm): name for arm, name in (arms.items() if isinstance(arms, dict) else ())}
-        for place, name in names.items():
-            content = self.contents.get(name) if isinstance(name, str) else None
+        for place, name in _named(said).items():
+            content = self.contents.get(name)
             if content is None or destination.connector.channel != "sms":
                 continue
             for said_in in (spoken.sms for _, spoken in content.spoken("sms")):
-                for message in sms_lint.faults(str(name), said_in, target, destination.connector_name) if said_in else ():
+                for message in sms_lint.faults(name, said_in, target, destination.connector_name) if said_in else ():
                     file.fault(place, message)
 
     def _check_source(self, file: YamlFile, said: Mapping[str, Any]) -> None:
@@ -378,6 +383,15 @@ class Declarations:
             if isinstance(purpose, str) and purpose not in self.policies.purposes and self._purposes_known:
                 near = did_you_mean(purpose, set(self.policies.purposes))
                 file.fault(("consent", "purposes"), f"`{purpose}` is not in activation/policies/purposes.yml.{near}")
+
+
+def _named(said: Mapping[str, Any]) -> dict[Place, str]:
+    """The contents that a send names, with the place of each: its own, and those of the arms of its experiment."""
+    experiment = said.get("experiment")
+    arms = experiment.get("content") if isinstance(experiment, dict) else getattr(experiment, "content", None)
+    names: dict[Place, Any] = {("content",): said.get("content")}
+    names |= {("experiment", "content", arm): name for arm, name in (arms.items() if isinstance(arms, dict) else ())}
+    return {place: name for place, name in names.items() if isinstance(name, str)}
 
 
 def _yaml_below(folder: Path) -> list[Path]:

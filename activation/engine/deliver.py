@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -187,7 +187,8 @@ class Delivery:
         refused = await self.books.write([Intent(r.index, lot.number, r.message_id, profiles[r.index], window) for r in rows])
         # Intent and outcome at once: what surely does not leave must never be found between the two.
         await self.books.write([*(Intent(outcome.row_number, lot.number) for outcome in unrenderable), *unrenderable])
-        await self._attempt(connector, lot, [row for row in rows if row.index not in refused])
+        for call in _calls(connector, [row for row in rows if row.index not in refused]):
+            await self._attempt(connector, lot, call)
 
     def _rendered(self, lot: Lot) -> tuple[Sequence[Row], list[Recorded]]:
         """For a send, each row's message; rows whose message cannot be made come back as invalid."""
@@ -298,6 +299,16 @@ class Delivery:
         seconds = max(CIRCUIT_SECONDS, error.after or 0)
         await asyncio.get_running_loop().run_in_executor(None, _open_circuit, self.ledger, name, seconds, error)
         self.stop.ask("CIRCUIT_OPEN", f"{name} is paused for {seconds:.0f} s: {error.reason}")
+
+
+def _calls(connector: Connector, rows: Sequence[Row]) -> Iterable[Sequence[Row]]:
+    """Messages by the call that they may leave in: where experiments, languages or senders differ, a lot needs several."""
+    if len(rows) < 2:
+        return [rows]
+    calls: dict[Hashable, list[Row]] = {}
+    for row in rows:
+        calls.setdefault(connector.together(row), []).append(row)
+    return calls.values()
 
 
 def _open_circuit(ledger: Ledger, name: str, seconds: float, error: Transient) -> None:

@@ -15,7 +15,7 @@ import duckdb
 import orjson
 
 from activation.engine import templates
-from activation.engine.audience import CONTACTS
+from activation.engine.audience import CONTACTS, said_by_segments
 from activation.engine.content import CannotRender, Renderer
 from activation.engine.content_specs import Content
 from activation.engine.declarations import Activation, Declarations
@@ -66,11 +66,11 @@ def preview(project: Project, declarations: Declarations, send: str, identifier:
     for arm, name in _arms(activation):
         content = declarations.contents[name]
         given = fields if identifier else {name: f"‹{name}›" for name in _asked(project, content, activation) | set(activation.send.fields)}
-        theirs = content.chosen(fields.get("language"), activation.channel)
-        for language, spoken in content.spoken(activation.channel):
+        theirs = content.chosen(fields.get("language"), activation.variant)
+        for language, spoken in content.spoken(activation.variant):
             renderer = Renderer(
                 project.declarations / "content", name, spoken.model_copy(update={"languages": {}}),
-                activation.channel, activation.send.purpose, _Untracked(),
+                activation.variant, activation.send.purpose, None if activation.send.to else _Untracked(),
             )  # fmt: skip
             try:
                 message = orjson.loads(renderer.render(MESSAGE, contact or "‹contact›", {**given, "arm": arm}))
@@ -102,23 +102,25 @@ def _arms(activation: Activation) -> Iterator[tuple[str, str]]:
 
 
 def _asked(project: Project, content: Content, activation: Activation) -> set[str]:
-    return templates.needs(project.declarations / "content", content, activation.channel)
+    return templates.needs(project.declarations / "content", content, activation.variant, bool(activation.send.to))
 
 
 def _person(project: Project, activation: Activation, identifier: str) -> tuple[str, dict[str, Any]]:
     """The contact and the fields of a person, as a plan would take them."""
     models = Models(project)
-    contact = activation.object.contact or "email"
+    send = activation.send
     with opened(project, read_only=True) as connection:
         profile_id = profile_of(connection, models, identifier.strip())
         if profile_id is None:
             raise UsageError("Nobody has this identifier. `sluice explain` takes the same ones.")
         types = models.columns(connection, "dim_profiles")
-        columns = {"contact": CONTACTS[contact], **{f"field {name}": column for name, column in activation.send.fields.items()}}
+        contact = send.to or CONTACTS[activation.object.contact or "email"]
+        columns = {"contact": contact, **{f"field {name}": column for name, column in send.of_profiles.items()}}
         for column in columns.values():
             if column not in types:
                 raise SluiceError(f"{activation.ref}: dim_profiles has no column `{column}`.")
-        row = _row(connection, models, profile_id, payload(columns, types, "p").sql(DIALECT))
+        said = {f"field {name}": value for name, value in said_by_segments(connection, models, activation, "p").items()}
+        row = _row(connection, models, profile_id, payload(columns, types, "p", said).sql(DIALECT))
     fields = {name.removeprefix("field "): value for name, value in row.items() if name != "contact"}
     return str(row["contact"] or ""), fields
 

@@ -285,11 +285,12 @@ class Runner:
     def _renderer(self, activation: Activation) -> Renderer | None:
         if activation.kind != "send":
             return None
-        links = Links(project_key(self.project.state), os.environ.get("SLUICE_COLLECTOR_URL", "http://127.0.0.1:4020"), self.now)
+        address = os.environ.get("SLUICE_COLLECTOR_URL", "http://127.0.0.1:4020")
+        links = None if activation.send.to else Links(project_key(self.project.state), address, self.now)
         folder, experiment = self.project.declarations / "content", activation.send.experiment
 
         def renderer(name: str, arms: Mapping[str, Renderer] | None = None) -> Renderer:
-            return Renderer(folder, name, self.declarations.contents[name], activation.channel, activation.spec.purpose, links, arms)
+            return Renderer(folder, name, self.declarations.contents[name], activation.variant, activation.spec.purpose, links, arms)
 
         others = {arm: renderer(name) for arm, name in experiment.content.items()} if experiment else None
         return renderer(activation.send.content, others)

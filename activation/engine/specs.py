@@ -8,6 +8,8 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from activation.engine import cron
+
 NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 
 
@@ -27,32 +29,6 @@ def _zone(value: str) -> str:
     if value not in available_timezones():
         raise ValueError("write an IANA time zone, such as Asia/Shanghai")
     return value
-
-
-CRON = (
-    (0, 59, ""),
-    (0, 23, ""),
-    (1, 31, ""),
-    (1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"),
-    (0, 7, "sun mon tue wed thu fri sat"),
-)
-
-
-def _cron(value: str) -> str:
-    fields = value.lower().split()
-    if len(fields) != 5 or not all(_cron_field(text, *rule) for text, rule in zip(fields, CRON, strict=True)):
-        raise ValueError('write a cron expression of five fields (minute, hour, day, month, weekday), such as "0 9 * * *"')
-    return value
-
-
-def _cron_field(text: str, lowest: int, highest: int, names: str) -> bool:
-    number = rf"(?:\d+{''.join(f'|{name}' for name in names.split())})"
-    for part in text.split(","):
-        if not re.fullmatch(rf"(?:\*|{number}(?:-{number})?)(?:/[1-9]\d*)?", part):
-            return False
-        if not all(lowest <= int(digits) <= highest for digits in re.findall(r"\d+", part.split("/")[0])):
-            return False
-    return True
 
 
 def _pattern(value: str) -> str:
@@ -83,7 +59,7 @@ def _order(value: str) -> str:
 Name = Annotated[str, AfterValidator(_name)]
 TimeOfDay = Annotated[str, AfterValidator(_time)]
 Zone = Annotated[str, AfterValidator(_zone)]
-Cron = Annotated[str, AfterValidator(_cron)]
+Cron = Annotated[str, AfterValidator(cron.checked)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
 Text = Annotated[str, Field(min_length=1)]
@@ -367,7 +343,11 @@ class Experiment(Spec):
 
 
 class Send(Spec):
-    """`sends/<name>.yml`: a message to an audience, once for each person. A higher `priority` may use what a cap reserves."""
+    """`sends/<name>.yml`: a message to an audience, once for each person. A higher `priority` may use what a cap reserves.
+
+    `to` makes it a message to a colleague about the person: it is the column of dim_profiles with the colleague's address, such as that of
+    who owns the lead. `fields` are columns of dim_profiles, or, as `segment_hot_leads.reason`, of a segment in the audience.
+    """
 
     description: str = ""
     destination: Name
@@ -375,6 +355,7 @@ class Send(Spec):
     audience: Audience
     purpose: Text
     content: Name
+    to: Name | None = None
     fields: dict[str, Text] = {}
     priority: int = 0
     holdout: Holdout | None = None
@@ -384,3 +365,24 @@ class Send(Spec):
     guards: Guards = Guards()
     retry: Retry = Retry()
     schedule: Cron | None = None
+
+    @field_validator("fields")
+    @classmethod
+    def _are_of_the_audience(cls, value: dict[str, str], info: Any) -> dict[str, str]:
+        audience = info.data.get("audience")
+        for column in value.values():
+            segment = column.partition(".")[0]
+            if "." in column and audience is not None and segment not in audience.include:
+                raise ValueError(f"`{column}`: `{segment}` is none of the segments that the audience includes")
+        return value
+
+    @property
+    def of_profiles(self) -> dict[str, str]:
+        """The fields that are columns of dim_profiles."""
+        return {name: column for name, column in self.fields.items() if "." not in column}
+
+    @property
+    def of_segments(self) -> dict[str, tuple[str, str]]:
+        """The fields that a segment says of the person: its model and the column."""
+        parts = {name: column.partition(".") for name, column in self.fields.items() if "." in column}
+        return {name: (segment, column) for name, (segment, _, column) in parts.items()}

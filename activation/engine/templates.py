@@ -35,11 +35,15 @@ def templates(folder: Path, content: Content) -> Iterator[Template]:
 
 def _of(folder: Path, content: Variants, place: tuple[str, ...]) -> Iterator[Template]:
     if content.email:
-        yield Template("email", (*place, "email", "subject"), content.email.subject)
-        if content.email.text:
-            yield Template("email", (*place, "email", "text"), content.email.text)
-        page = (folder / content.email.page).read_text(encoding="utf-8")
-        yield Template("email", (*place, "email", "html" if content.email.html else "mjml"), page, content.email.page)
+        for name, said in (("subject", content.email.subject), ("text", content.email.text)):
+            if said is not None:
+                yield Template("email", (*place, "email", name), said)
+        for part, texts in (("params", content.email.params), ("links", content.email.links)):
+            for name, text in texts.items():
+                yield Template("email", (*place, "email", part, name), text)
+        if content.email.page:
+            page = (folder / content.email.page).read_text(encoding="utf-8")
+            yield Template("email", (*place, "email", "html" if content.email.html else "mjml"), page, content.email.page)
     if content.sms:
         for name, text in content.sms.params.items():
             yield Template("sms", (*place, "sms", "params", name), text)
@@ -85,7 +89,7 @@ def faults(folder: Path, content: Content) -> Iterator[tuple[tuple[str, ...], st
 def pages(content: Content) -> Iterator[tuple[tuple[str, ...], str]]:
     """(place, file) for the page of every mail of a content."""
     for place, variants in ((), content), *((("languages", name), one) for name, one in content.languages.items()):
-        if variants.email:
+        if variants.email and variants.email.page:
             yield (*place, "email", "html" if variants.email.html else "mjml"), variants.email.page
 
 
@@ -105,12 +109,15 @@ def page_faults(page: Path, given: set[str]) -> Iterator[str]:
             yield f"{page.name} asks for `{name}`. It is given: {', '.join(sorted(given))}."
 
 
-def needs(folder: Path, content: Content, channel: str) -> set[str]:
-    """The fields that a channel's templates ask for in any language, but for those that are asked whether they are there."""
+def needs(folder: Path, content: Content, channel: str, colleague: bool = False) -> set[str]:
+    """The fields that a channel's templates ask for in any language, but for those that are asked whether they are there.
+
+    A colleague is given no way out of messages to somebody else.
+    """
     asked: set[str] = set()
     for _, spoken in content.spoken(channel):
         asked |= _needs(folder, spoken, channel) - set(spoken.defaults)
-    return asked - GIVEN.get(channel, set())
+    return asked if colleague else asked - GIVEN.get(channel, set())
 
 
 def _needs(folder: Path, content: Content, channel: str) -> set[str]:

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
-import orjson
 
-from connectors.base import Answer, Fatal, Outcome, Refused, Transient, Unanswered, impersonal, retry_after
+from connectors.ads import _answer
+from connectors.base import Fatal, Outcome, Refused, Transient, impersonal, retry_after
 
 MEMBER = re.compile(r"audience_?members\[(\d+)\]", re.IGNORECASE)
 UNWELL = {"INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "ABORTED"}
@@ -20,17 +20,7 @@ UNWELL = {"INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "ABORTED"}
 
 def content(response: httpx.Response, rows: int) -> dict[str, Any] | Outcome:
     """The answer to a batch that was taken, or the outcome of a single row that was refused. Raises for the rest."""
-    try:
-        found = orjson.loads(response.content)
-    except orjson.JSONDecodeError:
-        found = None
-    error = found.get("error") if isinstance(found, dict) else None
-    if isinstance(error, dict):
-        return _refused(response, error, rows)
-    Answer("Google", idempotent=True).raise_for(response)
-    if not response.is_success or not isinstance(found, dict):
-        raise Unanswered("BAD_ANSWER", f"Google answered {response.status_code} with no result in it.")
-    return found
+    return _answer.content("Google", response, lambda error: _refused(response, error, rows))
 
 
 def _refused(response: httpx.Response, error: Mapping[str, Any], rows: int) -> Outcome:

@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import orjson
 
-from connectors.base import Answer, Fatal, Outcome, Refused, Transient, Unanswered, impersonal, retry_after
+from connectors.ads import _answer
+from connectors.base import Fatal, Outcome, Refused, Transient, impersonal, retry_after
 
 RATE = frozenset({4, 17, 32, 613, *range(80_000, 80_015)})
 BUSY = frozenset({1, 2, 2650})
@@ -22,17 +23,7 @@ AUDIENCE = frozenset({33, 1_713_230, 1_870_047, 1_870_145})
 
 def content(response: httpx.Response, rows: int) -> dict[str, Any] | Outcome:
     """The answer to a batch that was taken, or the outcome of a single row that was refused. Raises for the rest."""
-    try:
-        found = orjson.loads(response.content)
-    except orjson.JSONDecodeError:
-        found = None
-    error = found.get("error") if isinstance(found, dict) else None
-    if isinstance(error, dict):
-        return _refused(response, error, rows)
-    Answer("Meta", idempotent=True).raise_for(response)
-    if not response.is_success or not isinstance(found, dict):
-        raise Unanswered("BAD_ANSWER", f"Meta answered {response.status_code} with no result in it.")
-    return found
+    return _answer.content("Meta", response, lambda error: _refused(response, error, rows))
 
 
 def _refused(response: httpx.Response, error: dict[str, Any], rows: int) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -30,7 +31,10 @@ def room(per_second: float) -> dict[str, Object]:
 
 
 class Robot(Connector):
-    """Base of the robots that answer in JSON. A row is `{"text": …}`; text that is too long is cut, for a part tells more than nothing."""
+    """Base of the robots that answer in JSON. A row is `{"text": …}`; text that is too long is cut, for a part tells more than nothing.
+
+    With `userid` it is for one of the room, who is called by it: their id over there, or where the vendor knows people by it their telephone number.
+    """
 
     channel = "chat"
     vendor: ClassVar[str]
@@ -40,8 +44,8 @@ class Robot(Connector):
     wrong: ClassVar[frozenset[int]]  # codes of a robot that is not there, not let in, or wrongly signed for
     busy: ClassVar[frozenset[int]]  # codes of too many messages: not taken
 
-    def request(self, text: str) -> tuple[str, Mapping[str, str], Mapping[str, Any]]:
-        """Path, query and JSON body that say `text`."""
+    def request(self, text: str, whom: str) -> tuple[str, Mapping[str, str], Mapping[str, Any]]:
+        """Path, query and JSON body that say `text`, and call `whom` if it is not empty."""
         raise LookupError(self.vendor)
 
     async def deliver(self, batch: Batch) -> list[Outcome]:
@@ -49,17 +53,18 @@ class Robot(Connector):
 
     async def check(self) -> str:
         """An empty message is refused for being empty only when the robot is known: nothing is said in the room."""
-        code, _ = await self._post("")
+        code, _ = await self._post("", "")
         if code == 0:
             raise Fatal("SAID_NOTHING", f"{self.vendor} took an empty message. Check the base address of this destination.")
         return f"the robot is known to {self.vendor}"
 
     async def _say(self, row: Row) -> Outcome:
-        code, message = await self._post(cut(str(row.fields.get("text") or ""), self.longest))
+        text, whom = str(row.fields.get("text") or ""), str(row.fields.get("userid") or "")
+        code, message = await self._post(cut(text, self.longest), whom)
         return Outcome("sent") if code == 0 else Outcome("rejected", str(code), impersonal(message, row))
 
-    async def _post(self, text: str) -> tuple[int, str]:
-        path, query, body = self.request(text)
+    async def _post(self, text: str, whom: str) -> tuple[int, str]:
+        path, query, body = self.request(text, whom)
         headers = {"content-type": "application/json; charset=utf-8"}
         response = await self.http.post(self.address + path, params=query, content=orjson.dumps(body), headers=headers)
         answer = Answer(self.vendor, idempotent=False)
@@ -73,6 +78,16 @@ class Robot(Connector):
         if code in self.busy:
             raise Transient("RATE_LIMITED", f"{self.vendor} answered {code}: too many messages.")
         return code, str(said.get(self.message_field) or "")
+
+
+def is_number(whom: str) -> bool:
+    """Whether somebody is known by a telephone number."""
+    return re.fullmatch(r"\+?[0-9]{8,15}", whom) is not None
+
+
+def bare(number: str) -> str:
+    """A telephone number as Chinese vendors write it: those of the mainland without the country."""
+    return number.removeprefix("+86").removeprefix("+")
 
 
 def cut(text: str, longest: int) -> str:

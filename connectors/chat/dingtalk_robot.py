@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from connectors.base import SecretStr, Strict, secret
-from connectors.chat._robot import Robot, room
+from connectors.chat._robot import Robot, bare, is_number, room
 
 
 class DingtalkRobot(Robot):
@@ -32,10 +32,11 @@ class DingtalkRobot(Robot):
         access_token: SecretStr = secret(sandbox="sandbox-dingtalk-access-token")
         signing_secret: SecretStr | None = secret(sandbox="SECsandbox-dingtalk-signing-secret", default=None)
 
-    def request(self, text: str) -> tuple[str, Mapping[str, str], Mapping[str, Any]]:
+    def request(self, text: str, whom: str) -> tuple[str, Mapping[str, str], Mapping[str, Any]]:
         query = {"access_token": self.options.access_token.get_secret_value()}
         if self.options.signing_secret:
             key, timestamp = self.options.signing_secret.get_secret_value(), str(int(time.time() * 1000))
             digest = hmac.new(key.encode(), f"{timestamp}\n{key}".encode(), hashlib.sha256).digest()
             query |= {"timestamp": timestamp, "sign": base64.b64encode(digest).decode()}
-        return "/robot/send", query, {"msgtype": "text", "text": {"content": text}}
+        called = {"atMobiles": [bare(whom)]} if is_number(whom) else {"atUserIds": [whom]}
+        return "/robot/send", query, {"msgtype": "text", "text": {"content": text}, **({"at": called} if whom else {})}

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping
+from html import escape
 from typing import Any, ClassVar
 
 from connectors.base import SecretStr, Strict, secret
@@ -33,8 +34,9 @@ class FeishuRobot(Robot):
         hook: SecretStr = secret(sandbox="sandbox-feishu-hook")
         signing_secret: SecretStr | None = secret(sandbox="sandbox-feishu-signing-secret", default=None)
 
-    def request(self, text: str) -> tuple[str, Mapping[str, str], Mapping[str, Any]]:
-        body: dict[str, Any] = {"msg_type": "text", "content": {"text": text}}
+    def request(self, text: str, whom: str) -> tuple[str, Mapping[str, str], Mapping[str, Any]]:
+        called = f'<at user_id="{escape(whom)}"></at> ' if whom else ""
+        body: dict[str, Any] = {"msg_type": "text", "content": {"text": called + text}}
         if self.options.signing_secret:
             timestamp = str(int(time.time()))
             key = f"{timestamp}\n{self.options.signing_secret.get_secret_value()}".encode()

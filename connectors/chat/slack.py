@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 import orjson
@@ -10,6 +11,7 @@ from connectors.base import Answer, Batch, Connector, Fatal, Outcome, Row, Secre
 from connectors.chat._robot import cut, room
 
 LONGEST = 38_000  # Slack cuts at 40,000 characters
+MEMBER = re.compile(r"[UW][A-Z0-9]{2,20}")
 # The webhook is there, but its channel or team no longer is, or may not be written to.
 CLOSED = frozenset({403, 404, 410})
 
@@ -35,7 +37,8 @@ class Slack(Connector):
         return f"the webhook is known to Slack ({impersonal(said, limit=40)})"
 
     async def _say(self, row: Row) -> Outcome:
-        status, said = await self._post(cut(str(row.fields.get("text") or ""), LONGEST))
+        called = f"<@{whom}> " if (whom := str(row.fields.get("userid") or "")) and MEMBER.fullmatch(whom) else ""
+        status, said = await self._post(called + cut(str(row.fields.get("text") or ""), LONGEST))
         if status == 200 and said == "ok":
             return Outcome("sent")
         if status == 200:

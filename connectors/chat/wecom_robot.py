@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from connectors.base import SecretStr, Strict, secret
-from connectors.chat._robot import Robot, room
+from connectors.chat._robot import Robot, bare, is_number, room
 
 
 class WecomRobot(Robot):
@@ -22,6 +22,7 @@ class WecomRobot(Robot):
 
         key: SecretStr = secret(sandbox="sandbox-wecom-robot-key")
 
-    def request(self, text: str) -> tuple[str, Mapping[str, str], Mapping[str, Any]]:
-        body = {"msgtype": "text", "text": {"content": text}}
+    def request(self, text: str, whom: str) -> tuple[str, Mapping[str, str], Mapping[str, Any]]:
+        called = {"mentioned_mobile_list": [bare(whom)]} if is_number(whom) else {"mentioned_list": [whom]} if whom else {}
+        body = {"msgtype": "text", "text": {"content": text, **called}}
         return "/cgi-bin/webhook/send", {"key": self.options.key.get_secret_value()}, body

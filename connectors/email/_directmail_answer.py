@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import httpx
-import orjson
 
-from connectors.base import Answer, Fatal, Outcome, Transient, Unanswered, retry_after
+from connectors.base import Answer, Fatal, Outcome, Transient, Unanswered, answered, retry_after
 from connectors.email._mail_api import Posted, said
 
 OF_THE_ROW = ("InvalidToAddress", "InvalidBody", "InvalidSubject", "InvalidReceiver", "InvalidSendMail", "InvalidHeaders")
@@ -18,7 +17,7 @@ AMBIGUOUS = ("InternalError", "SignatureNonceUsed")  # after a repeated nonce it
 
 def outcome(response: httpx.Response, posted: Sequence[Posted]) -> Outcome:
     """What came of the mail, or the exception for the whole request."""
-    answer = _body(response)
+    answer = answered(response)
     code = str(answer.get("Code") or "")
     if code.startswith(OF_THE_ROW):
         return Outcome("rejected", code, f"DirectMail answered {code}: {_words(answer, posted)}")
@@ -30,7 +29,7 @@ def outcome(response: httpx.Response, posted: Sequence[Posted]) -> Outcome:
 
 def content(response: httpx.Response, posted: Sequence[Posted] = ()) -> dict[str, Any]:
     """The answer's object when it is well. Raises for all that is not."""
-    answer = _body(response)
+    answer = answered(response)
     code = str(answer.get("Code") or "")
     reason = f"DirectMail answered {code}: {_words(answer, posted)}"
     if code.startswith(UNPROCESSED):
@@ -48,11 +47,3 @@ def content(response: httpx.Response, posted: Sequence[Posted] = ()) -> dict[str
 def _words(answer: dict[str, Any], posted: Sequence[Posted]) -> str:
     # When a signature is wrong the whole request stands behind "server …".
     return said(str(answer.get("Message") or "").partition(" server ")[0], posted)
-
-
-def _body(response: httpx.Response) -> dict[str, Any]:
-    try:
-        found = orjson.loads(response.content)
-    except orjson.JSONDecodeError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from connectors.base import Batch, Connector, Fatal, Object, Outcome, Refused, Row, impersonal
@@ -50,6 +50,10 @@ class MailApi(Connector):
                 unfit[place] = Outcome("rejected", error.code, error.reason)
         answered = iter(await self.post(posted, templated) if posted else ())
         return [unfit[place] if place in unfit else next(answered) for place in range(len(batch.rows))]
+
+    def together(self, row: Row) -> Hashable:
+        fields = row.fields
+        return fields.get("template"), fields.get("from"), bool(fields.get("unsubscribe_url"))
 
     async def post(self, posted: Sequence[Posted], templated: bool) -> Sequence[Outcome]:
         """Send these in one call: one outcome for each, in order."""

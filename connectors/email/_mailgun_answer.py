@@ -6,9 +6,8 @@ import re
 from collections.abc import Sequence
 
 import httpx
-import orjson
 
-from connectors.base import Answer, Fatal, Outcome, Refused, Transient, Unanswered, retry_after
+from connectors.base import Answer, Fatal, Outcome, Refused, Transient, Unanswered, answered, retry_after
 from connectors.email._mail_api import Posted, said
 
 ABOUT_US = re.compile(
@@ -45,8 +44,4 @@ def outcomes(response: httpx.Response, posted: Sequence[Posted]) -> list[Outcome
 
 
 def _member(response: httpx.Response, name: str) -> str:
-    try:
-        content = orjson.loads(response.content)
-    except orjson.JSONDecodeError:
-        return ""
-    return str(content.get(name) or "") if isinstance(content, dict) else ""
+    return str(answered(response).get(name) or "")

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import httpx
-import orjson
 
-from connectors.base import Answer, Fatal, Outcome, Refused, Transient, Unanswered, retry_after
+from connectors.base import Answer, Fatal, Outcome, Refused, Transient, Unanswered, answered, retry_after
 from connectors.email._mail_api import Posted, said
 
 # What a person must do, by the name of an error.
@@ -84,8 +83,5 @@ def _entry(result: dict[str, Any], one: Posted) -> Outcome:
 
 
 def _message(response: httpx.Response) -> str:
-    try:
-        found = orjson.loads(response.content)
-    except orjson.JSONDecodeError:
-        return ""
-    return str(found.get("message") or found.get("Message") or "") if isinstance(found, dict) else ""
+    found = answered(response)
+    return str(found.get("message") or found.get("Message") or "")

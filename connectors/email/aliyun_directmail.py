@@ -6,13 +6,11 @@ is not idempotent. Content goes out in the body of the call, where it may have 8
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlencode, urlsplit
-from uuid import uuid4
 
 import httpx
 import orjson
@@ -22,7 +20,7 @@ from connectors.base import BadSignature, Callback, Fatal, Outcome, Received, Se
 from connectors.email._directmail_answer import content, outcome
 from connectors.email._letter import an_address, header_id
 from connectors.email._mail_api import MailApi, Posted, whole_mails
-from connectors.sms._acs3 import authorization
+from connectors.sms._acs3 import keys, signed
 
 VERSION = "2015-11-23"
 TOKEN, TIMESTAMP = "x-eventbridge-signature-token", "x-eventbridge-signature-timestamp"
@@ -79,19 +77,7 @@ class AliyunDirectmail(MailApi):
         """POST an RPC-style request, signed, with its parameters in the body."""
         url = urlsplit(f"{self.address.rstrip('/')}/")
         body = urlencode(form).encode()
-        headers = {
-            "host": url.netloc,
-            "x-acs-action": action,
-            "x-acs-version": VERSION,
-            "x-acs-date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "x-acs-signature-nonce": uuid4().hex,
-            "x-acs-content-sha256": hashlib.sha256(body).hexdigest(),
-            "content-type": "application/x-www-form-urlencoded",
-        }
-        if self.options.security_token:
-            headers["x-acs-security-token"] = self.options.security_token.get_secret_value()
-        key_id, key_secret = self.options.access_key_id.get_secret_value(), self.options.access_key_secret.get_secret_value()
-        headers["Authorization"] = authorization("POST", url.path, {}, headers, key_id, key_secret)
+        headers = signed(url.netloc, url.path, action, VERSION, {}, body, keys(self.options))
         # Not again as it is: its nonce counts once. A new call is signed anew.
         return await self.http.post(url.geturl(), headers=headers, content=body, extensions={"retry": False})
 

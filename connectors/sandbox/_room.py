@@ -26,8 +26,9 @@ class Room(Emulator):
     def shown(self, kept: Kept) -> Shown:
         return Shown(f"said in {kept.to}", kept.content["text"])
 
-    def take(self, text: str) -> None:
-        self.keep("message", to="room", content={"text": text})
+    def take(self, text: str, **called: Any) -> None:
+        """Keep what was said, with whom it called."""
+        self.keep("message", to="room", content={"text": text, **called})
 
 
 def answer(**content: Any) -> Response:

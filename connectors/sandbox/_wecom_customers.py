@@ -26,6 +26,11 @@ def is_customer(customer: Any) -> bool:
     return isinstance(customer, str) and bool(CUSTOMER.fullmatch(customer)) and fate(customer, "is a customer") >= 0.02
 
 
+def is_no_friend(customer: str) -> bool:
+    """3 in 100 have removed the member whose customer they were."""
+    return fate(customer, "takes group messages") < 0.03
+
+
 class Customers:
     """Built by `apply` from what the corp kept: kinds tag, marked and task."""
 
@@ -170,8 +175,7 @@ class Customers:
         about = {"external_userid": kept.to, "userid": kept.content["sender"]}
         if not self._is_confirmed(kept.content["msgid"]):
             return {**about, "status": 0}
-        chance = fate(kept.to, "takes group messages")
-        status = 2 if chance < 0.03 else 3 if chance < 0.05 else 1
+        status = 2 if is_no_friend(kept.to) else 3 if fate(kept.to, "takes group messages") < 0.05 else 1
         return {**about, "status": status, **({"send_time": kept.content["created"] + 60} if status == 1 else {})}
 
     def _is_confirmed(self, msgid: str) -> bool:
@@ -208,14 +212,9 @@ def _page(found: Sequence[Any], sent: Mapping[str, Any], limit: int) -> tuple[Se
 
 
 def events(kept: Kept, moment: int) -> Iterator[dict[str, str]]:
-    """What the corp reports about a customer somebody has marked: that it was edited."""
+    """What the corp reports about a customer: that somebody has marked it, or that it has removed the member who was to write to it."""
+    about = {"FromUserName": "sys", "CreateTime": str(moment), "MsgType": "event", "Event": "change_external_contact"}
     if kept.kind == "marked":
-        yield {
-            "FromUserName": "sys",
-            "CreateTime": str(moment),
-            "MsgType": "event",
-            "Event": "change_external_contact",
-            "ChangeType": "edit_external_contact",
-            "UserID": kept.content["userid"],
-            "ExternalUserID": kept.to,
-        }
+        yield {**about, "ChangeType": "edit_external_contact", "UserID": kept.content["userid"], "ExternalUserID": kept.to}
+    elif kept.kind == "task" and is_no_friend(kept.to):
+        yield {**about, "ChangeType": "del_follow_user", "UserID": kept.content["sender"], "ExternalUserID": kept.to}

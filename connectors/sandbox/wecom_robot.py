@@ -14,6 +14,7 @@ from connectors.sandbox.faults import Fault
 
 KEY = "sandbox-wecom-robot-key"
 LONGEST = 2048
+CALLED = ("mentioned_list", "mentioned_mobile_list")
 
 
 class WecomRobot(Room):
@@ -43,5 +44,5 @@ class WecomRobot(Room):
             return answer(errcode=40058, errmsg=f"text.content exceed max length {LONGEST}")
         if fault := self.refused(text):
             return answer(errcode=int(fault.code or 40008), errmsg="invalid message type")
-        self.take(text)
+        self.take(text, **{name: body["text"][name] for name in CALLED if name in body["text"]})
         return answer(errcode=0, errmsg="ok")

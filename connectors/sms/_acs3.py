@@ -8,9 +8,39 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 ALGORITHM = "ACS3-HMAC-SHA256"
+FORM = "application/x-www-form-urlencoded"
+
+
+def signed(
+    host: str, path: str, action: str, version: str, parameters: Mapping[str, str], form: bytes, keys: tuple[str, str, str | None]
+) -> dict[str, str]:
+    """The headers of a POST of an RPC-style call, made for this moment and good once. `keys` are the id, the secret and, of a temporary key, the token."""
+    key_id, key_secret, security_token = keys
+    headers = {
+        "host": host,
+        "x-acs-action": action,
+        "x-acs-version": version,
+        "x-acs-date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "x-acs-signature-nonce": uuid4().hex,
+        "x-acs-content-sha256": hashlib.sha256(form).hexdigest(),
+    }
+    if form:
+        headers["content-type"] = FORM
+    if security_token:
+        headers["x-acs-security-token"] = security_token
+    return headers | {"Authorization": authorization("POST", path, parameters, headers, key_id, key_secret)}
+
+
+def keys(options: Any) -> tuple[str, str, str | None]:
+    """The key in the options of a destination."""
+    token = options.security_token.get_secret_value() if options.security_token else None
+    return options.access_key_id.get_secret_value(), options.access_key_secret.get_secret_value(), token
 
 
 def canonical_query(parameters: Mapping[str, str]) -> str:

@@ -5,15 +5,10 @@ Codes: https://help.aliyun.com/document_detail/101346.html and the gateway's com
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
-from typing import Any
-
 import httpx
-import orjson
 
-from connectors.base import Answer, Fatal, Outcome, Refused, Transient, Unanswered, impersonal, retry_after
-
-CHINA = timezone(timedelta(hours=8))
+from connectors.base import Answer, Fatal, Outcome, Refused, Transient, Unanswered, answered, impersonal, retry_after
+from connectors.sms._china import until
 
 # What a person must do, by the beginning of the code.
 FATAL = {
@@ -46,7 +41,7 @@ AMBIGUOUS = ("isp.", "InternalError", "SignatureNonceUsed")
 
 def outcomes(response: httpx.Response, rows: int) -> list[Outcome]:
     """What came of the rows, or the exception for the whole request."""
-    content = body(response)
+    content = answered(response)
     code = str(content.get("Code") or "")
     if code == "OK":
         return [Outcome("sent", provider_id=content.get("BizId"))] * rows
@@ -59,7 +54,7 @@ def outcomes(response: httpx.Response, rows: int) -> list[Outcome]:
     if code.startswith(UNPROCESSED):
         raise Transient(code, reason, retry_after(response))
     if code.startswith(CONSOLE_CAPS):
-        raise Transient(code, f"{reason}. It is a limit set in the SMS console.", _until_midnight())
+        raise Transient(code, f"{reason}. It is a limit set in the SMS console.", until(0))
     if code.startswith(AMBIGUOUS):
         raise Unanswered(code, f"{reason}. It is not known whether the message went out.")
     Answer("Aliyun SMS", idempotent=False).raise_for(response)
@@ -71,19 +66,3 @@ def outcomes(response: httpx.Response, rows: int) -> list[Outcome]:
     if code:
         raise Fatal(code, reason)
     raise Unanswered("BAD_ANSWER", f"Aliyun SMS answered {response.status_code} with no result in it.")
-
-
-def body(response: httpx.Response) -> dict[str, Any]:
-    """The JSON object of an answer; empty when there is none."""
-    try:
-        content = orjson.loads(response.content)
-    except orjson.JSONDecodeError:
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _until_midnight() -> float:
-    """Seconds until the day ends in China, where the limits of a day are counted."""
-    now = datetime.now(CHINA)
-    tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return (tomorrow - now).total_seconds()

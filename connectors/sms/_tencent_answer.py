@@ -6,16 +6,13 @@ Codes: https://cloud.tencent.com/document/api/382/52075 and the common ones of A
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import httpx
-import orjson
 
-from connectors.base import Answer, ConnectorError, Fatal, Outcome, Refused, Transient, Unanswered, impersonal
+from connectors.base import Answer, ConnectorError, Fatal, Outcome, Refused, Transient, Unanswered, answered, impersonal
+from connectors.sms._china import until
 from connectors.sms._numbers import digits
-
-CHINA = timezone(timedelta(hours=8))
 
 # What a person must do, by the beginning of the code.
 FATAL = {
@@ -107,9 +104,9 @@ def sort(code: str, message: str) -> Outcome | ConnectorError:
     if code.startswith(BUSY):
         return Transient(code, reason)
     if code == MARKETING_HOURS:
-        return Transient(code, f"{reason}. Marketing goes out from 8 to 22 h in China.", _until(8))
+        return Transient(code, f"{reason}. Marketing goes out from 8 to 22 h in China.", until(8))
     if code.startswith(OF_THE_DAY):
-        return Transient(code, f"{reason}. It is a limit set for the application.", _until(0))
+        return Transient(code, f"{reason}. It is a limit set for the application.", until(0))
     for prefix, remedy in FATAL.items():
         if code.startswith(prefix):
             return Fatal(code, f"{reason}. To go on, {remedy}.")
@@ -120,16 +117,5 @@ def sort(code: str, message: str) -> Outcome | ConnectorError:
 
 def inner(response: httpx.Response) -> dict[str, Any]:
     """The `Response` of an answer; empty when there is none."""
-    try:
-        content = orjson.loads(response.content)
-    except orjson.JSONDecodeError:
-        return {}
-    found = content.get("Response") if isinstance(content, dict) else None
+    found = answered(response).get("Response")
     return found if isinstance(found, dict) else {}
-
-
-def _until(hour: int) -> float:
-    """Seconds until that hour strikes next in China."""
-    now = datetime.now(CHINA)
-    then = now.replace(hour=hour, minute=0, second=0, microsecond=0)
-    return ((then if then > now else then + timedelta(days=1)) - now).total_seconds()

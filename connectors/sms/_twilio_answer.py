@@ -5,12 +5,9 @@ Codes: https://www.twilio.com/docs/api/errors
 
 from __future__ import annotations
 
-from typing import Any
-
 import httpx
-import orjson
 
-from connectors.base import Answer, Fatal, Outcome, Row, Transient, Unanswered, impersonal, retry_after
+from connectors.base import Answer, Fatal, Outcome, Row, Transient, Unanswered, answered, impersonal, retry_after
 
 # What a person must do. Every other refusal is the row's own: its number, its text, its country, or its owner who opted out (21610).
 FATAL = {
@@ -36,7 +33,7 @@ LOST = {"failed", "undelivered", "canceled"}
 
 def outcome(response: httpx.Response, row: Row) -> Outcome:
     """What came of a message, or the exception for what is not its own."""
-    content = body(response)
+    content = answered(response)
     code = content.get("code") if isinstance(content.get("code"), int) else None
     reason = f"Twilio answered {code or response.status_code}: {impersonal(str(content.get('message') or ''), row)}"
     if code in BUSY:
@@ -53,12 +50,3 @@ def outcome(response: httpx.Response, row: Row) -> Outcome:
             )
         return Outcome("sent", provider_id=str(content["sid"]))
     return Outcome("rejected", str(code or f"HTTP_{response.status_code}"), reason)
-
-
-def body(response: httpx.Response) -> dict[str, Any]:
-    """The JSON object of an answer; empty when there is none."""
-    try:
-        content = orjson.loads(response.content)
-    except orjson.JSONDecodeError:
-        return {}
-    return content if isinstance(content, dict) else {}

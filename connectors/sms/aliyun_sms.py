@@ -7,12 +7,9 @@ and one BizId: a report then finds its message by BizId (the outcome's provider 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from datetime import UTC, datetime
+from collections.abc import Hashable
 from typing import Any, ClassVar
 from urllib.parse import urlencode, urlsplit
-from uuid import uuid4
 
 import httpx
 import orjson
@@ -30,10 +27,12 @@ from connectors.base import (
     Row,
     SecretStr,
     Strict,
+    answered,
     secret,
 )
-from connectors.sms._acs3 import authorization, canonical_query
-from connectors.sms._aliyun_answer import body, outcomes
+from connectors.sms._acs3 import canonical_query, keys, signed
+from connectors.sms._aliyun_answer import outcomes
+from connectors.sms._china import check_token
 
 VERSION = "2017-05-25"
 # A message is never kept "in sync": no mode.
@@ -75,18 +74,19 @@ class AliyunSms(Connector):
             response = await self._send_batch(batch)
         return outcomes(response, len(batch.rows))
 
+    def together(self, row: Row) -> Hashable:
+        return row.fields.get("template_code")
+
     async def check(self) -> str:
         response = await self._call("QuerySmsSignList", {"PageIndex": "1", "PageSize": "10"})
         for outcome in outcomes(response, 1):
             if outcome.status != "sent":
                 raise Fatal(outcome.code, outcome.reason)
-        approved = [sign for sign in body(response).get("SmsSignList") or [] if sign.get("AuditStatus") == "AUDIT_STATE_PASS"]
+        approved = [sign for sign in answered(response).get("SmsSignList") or [] if sign.get("AuditStatus") == "AUDIT_STATE_PASS"]
         return f"access key accepted; {len(approved)} approved signatures on the first page"
 
     def receive(self, callback: Callback) -> Received:
-        expected, given = self.options.callback_token, callback.query.get("token", "")
-        if expected is None or not hmac.compare_digest(given.encode(errors="replace"), expected.get_secret_value().encode()):
-            raise BadSignature("the token in the address is missing or wrong")
+        check_token(callback, self.options.callback_token)
         try:
             reports = orjson.loads(callback.body)
         except orjson.JSONDecodeError:
@@ -121,20 +121,7 @@ class AliyunSms(Connector):
         """POST an RPC-style request, signed. The query goes out exactly as it was signed."""
         url = urlsplit(f"{self.address.rstrip('/')}/?{canonical_query(parameters)}")
         content = urlencode(form or {}).encode()
-        headers = {
-            "host": url.netloc,
-            "x-acs-action": action,
-            "x-acs-version": VERSION,
-            "x-acs-date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "x-acs-signature-nonce": uuid4().hex,
-            "x-acs-content-sha256": hashlib.sha256(content).hexdigest(),
-        }
-        if form:
-            headers["content-type"] = "application/x-www-form-urlencoded"
-        if self.options.security_token:
-            headers["x-acs-security-token"] = self.options.security_token.get_secret_value()
-        key_id, key_secret = self.options.access_key_id.get_secret_value(), self.options.access_key_secret.get_secret_value()
-        headers["Authorization"] = authorization("POST", url.path, parameters, headers, key_id, key_secret)
+        headers = signed(url.netloc, url.path, action, VERSION, parameters, content, keys(self.options))
         # Not again as it is: its nonce counts once. A new call is signed anew.
         return await self.http.post(url.geturl(), headers=headers, content=content, extensions={"retry": False})
 

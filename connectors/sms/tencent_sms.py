@@ -8,8 +8,8 @@ written in, or by number if their names are numbers.
 
 from __future__ import annotations
 
-import hmac
 import time
+from collections.abc import Hashable
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -31,6 +31,7 @@ from connectors.base import (
     Strict,
     secret,
 )
+from connectors.sms._china import check_token
 from connectors.sms._numbers import digits, e164
 from connectors.sms._tc3 import authorization
 from connectors.sms._tencent_answer import inner, outcomes, results
@@ -81,6 +82,9 @@ class TencentSms(Connector):
         found = dict(zip(once, outcomes(response, once), strict=True))
         return [found.pop(number, TWICE) for number in numbers]
 
+    def together(self, row: Row) -> Hashable:
+        return _message(row)
+
     async def check(self) -> str:
         statuses = await self._call("DescribeSmsSignList", {"International": 0, "SignIdSet": [], "Limit": 100, "Offset": 0})
         signs = inner(statuses).get("DescribeSignListStatusSet")
@@ -91,9 +95,7 @@ class TencentSms(Connector):
         return f"secret key accepted; {approved} approved signatures on the first page"
 
     def receive(self, callback: Callback) -> Received:
-        expected, given = self.options.callback_token, callback.query.get("token", "")
-        if expected is None or not hmac.compare_digest(given.encode(errors="replace"), expected.get_secret_value().encode()):
-            raise BadSignature("the token in the address is missing or wrong")
+        check_token(callback, self.options.callback_token)
         try:
             posted = orjson.loads(callback.body)
         except orjson.JSONDecodeError:

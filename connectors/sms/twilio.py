@@ -15,9 +15,23 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import orjson
 from pydantic import Field
 
-from connectors.base import BadSignature, Batch, Callback, Connector, Fatal, Object, Outcome, Received, Row, SecretStr, Strict, secret
+from connectors.base import (
+    BadSignature,
+    Batch,
+    Callback,
+    Connector,
+    Fatal,
+    Object,
+    Outcome,
+    Received,
+    Row,
+    SecretStr,
+    Strict,
+    answered,
+    secret,
+)
 from connectors.sms._numbers import e164
-from connectors.sms._twilio_answer import FATAL, body, outcome
+from connectors.sms._twilio_answer import FATAL, outcome
 from connectors.sms._twilio_signature import addresses, algorithm, signature
 
 MESSAGE_ID = "message_id"  # the parameter of the callback's address
@@ -66,7 +80,7 @@ class Twilio(Connector):
 
     async def check(self) -> str:
         response = await self.http.get(f"{self._account}.json", headers=self._headers)
-        content = body(response)
+        content = answered(response)
         if not response.is_success:
             remedy = FATAL.get(content.get("code", 0), "check this destination")
             raise Fatal(str(content.get("code", response.status_code)), f"Twilio answered {response.status_code}: {remedy}.")

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from defusedxml.ElementTree import fromstring
 
-from connectors.base import BadSignature
+from connectors.base import BadSignature, SecretStr
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -52,6 +52,13 @@ def aes_key(encoding_aes_key: str) -> bytes:
     if len(key) != 32:
         raise ValueError("an EncodingAESKey has 43 characters")
     return key
+
+
+def a_key(value: SecretStr | None) -> SecretStr | None:
+    """The value of an option, if it is an EncodingAESKey. Raises ValueError."""
+    if value is not None:
+        aes_key(value.get_secret_value())
+    return value
 
 
 def decrypt(key: bytes, encrypted: str, appid: str) -> str:

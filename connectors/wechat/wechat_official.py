@@ -61,12 +61,7 @@ class WechatOfficial(Connector):
         callback_token: SecretStr | None = secret(sandbox="sandboxWechatToken", default=None)
         encoding_aes_key: SecretStr | None = secret(sandbox="c2FuZGJveC13ZWNoYXQtYWVzLWtleS0zMi1ieXRlcyE", default=None)
 
-        @field_validator("encoding_aes_key")
-        @classmethod
-        def _is_a_key(cls, value: SecretStr | None) -> SecretStr | None:
-            if value is not None:
-                _callback.aes_key(value.get_secret_value())
-            return value
+        _is_a_key = field_validator("encoding_aes_key")(_callback.a_key)
 
     def __init__(self, options: Any, http: httpx.AsyncClient | None = None, base_url: str | None = None) -> None:
         super().__init__(options, http, base_url)

@@ -58,12 +58,7 @@ class Wecom(Connector):
         callback_token: SecretStr | None = secret(sandbox="sandboxWecomToken", default=None)
         encoding_aes_key: SecretStr | None = secret(sandbox="c2FuZGJveC13ZWNvbS1hZXMta2V5LTMyLWJ5dGVzISE", default=None)
 
-        @field_validator("encoding_aes_key")
-        @classmethod
-        def _is_a_key(cls, value: SecretStr | None) -> SecretStr | None:
-            if value is not None:
-                _callback.aes_key(value.get_secret_value())
-            return value
+        _is_a_key = field_validator("encoding_aes_key")(_callback.a_key)
 
     @cached_property
     def _api(self) -> CorpApi:

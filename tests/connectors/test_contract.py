@@ -38,13 +38,13 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trial import Trial, statuses
+from trial import SPECIMENS, Trial, specimens, statuses
 
 import connectors
 from connectors.base import BadSignature, ConnectorError, Fatal, Outcome, Refused, Transient, Unanswered
 from connectors.sandbox import Addresses, Sandbox
 
-NAMES = sorted(connectors.names())
+NAMES = specimens()
 OBJECTS = [(name, kind) for name in NAMES for kind in connectors.find(name).objects]
 RECEIVERS = [name for name in NAMES if connectors.find(name).receives]
 NOW = datetime(2026, 10, 31, 2, 0, tzinfo=UTC)
@@ -59,8 +59,10 @@ def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # where connectors that write files, write them
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted(connectors.names()))
 def test_every_connector_has_a_specimen(name: str) -> None:
+    file = SPECIMENS / f"{name}.py"
+    assert file.is_file(), f"Nothing here tries {name}: write tests/connectors/specimens/{file.name}. What stands in it is said above."
     assert Trial(name).specimen.__doc__
 
 

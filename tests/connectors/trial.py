@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +13,13 @@ import orjson
 import connectors
 from connectors.base import Batch, Connector, Outcome, Row
 from connectors.sandbox import Addresses, Fault, Sandbox
+
+SPECIMENS = Path(__file__).parent / "specimens"
+
+
+def specimens() -> list[str]:
+    """The connectors that have one."""
+    return [name for name in sorted(connectors.names()) if (SPECIMENS / f"{name}.py").is_file()]
 
 
 class Trial:

@@ -108,7 +108,7 @@ def mail(event: str, email: str, when: str, message_id: str | None = None, **giv
     }
 
 
-def sms(phone: str, when: str, code: str = "DELIVERED", out_id: str = "") -> Record:
+def sms(phone: str, when: str, code: str = "DELIVERED", out_id: str = "", biz_id: str = "") -> Record:
     """`when` is what the clock in China shows."""
     return "sms/receipts.jsonl", {
         "phone_number": phone,
@@ -116,7 +116,7 @@ def sms(phone: str, when: str, code: str = "DELIVERED", out_id: str = "") -> Rec
         "send_time": when,
         "success": code == "DELIVERED",
         "err_code": code,
-        "biz_id": f"b{next(NUMBERS)}",
+        "biz_id": biz_id or f"b{next(NUMBERS)}",
         "out_id": out_id,
     }
 

@@ -82,6 +82,12 @@ RECORDS: list[Record] = [
     ("webinar/a.csv", {"webinar_id": "w1", "participant": "guest", "joined_at": "2026-06-02T10:05:00Z"}),
     ("webinar/a.csv", {"webinar_id": "w1", "participant": "guest", "left_at": "2026-06-02T10:06:00Z"}),
     ("webinar/a.csv", {"webinar_id": "w2", "email": "soft@mail.example", "watch_seconds": "7", "left_at": "2026-06-02T10:06:00Z"}),
+    # who registered with an address comes as a guest, of whom the vendor tells by the registration
+    (
+        "webinar/a.csv",
+        {"webinar_id": "w3", "email": "reads@mail.example", "participant": "r9", "registered_at": "2026-06-01T10:00:00Z"},
+    ),
+    ("webinar/a.csv", {"webinar_id": "w3", "participant": "r9", "joined_at": "2026-06-02T10:00:00Z"}),
     # bounces
     *_people("hard", "soft", "recovered", "blocked", "spam", "reads"),
     mail("bounce", "hard@mail.example", "2026-06-03 10:00", type="bounce", status="5.1.1", reason="no such user"),
@@ -109,6 +115,7 @@ RECORDS: list[Record] = [
     twilio("+13105550004", "2026-06-01 10:00", "received", Body="Stop!", To="+15017122661"),
     twilio("+13105550005", "2026-06-01 10:00", "received", Body="do not stop", To="+15017122661"),
     *(tencent_sms(f"+861391111000{n}", "2026-06-01 18:00:00") for n in (7, 8, 9)),
+    *(sms(f"+861391111001{n}", "2026-06-05 18:00:00", out_id="run-1.7", biz_id="b-batch") for n in (0, 1, 2)),
     twilio("+8613911110009", "2026-06-20 10:00", "received", Body="START", To="+15017122661"),
     tencent_reply("+8613911110005", "2026-06-01 10:00", " td "),
     tencent_reply("+8613911110006", "2026-06-01 10:00", "谢谢"),
@@ -162,6 +169,8 @@ SENT = [
     (MESSAGE(4), "777", "o-follows", "wechat/notice", "wechat", "service_notice"),
     (MESSAGE(5), "SM0", "+13105550001", "twilio/offer", "sms", "promotion"),
     (MESSAGE(6), "5000:1", "+8613911110003", "tencent/offer", "sms", "promotion"),
+    (MESSAGE(7), "b-batch", "+8613911110010", "batch/offer", "sms", "promotion"),
+    (MESSAGE(8), "b-batch", "+8613911110011", "batch/offer", "sms", "promotion"),
 ]
 
 
@@ -224,7 +233,10 @@ def test_attendance_is_whole_however_it_was_told(house: House) -> None:
         ("w1", "reads@mail.example", "Live", "Reader", "01 10:00", "02 10:00", 1800),
         ("w1", None, None, None, "02 10:05", "02 10:05", 60),
         ("w2", "soft@mail.example", None, None, found[2][4], None, 7),
+        ("w3", "reads@mail.example", None, None, "01 10:00", "02 10:00", None),
     ]
+    attended = house.column("select profile_id from marts.fct_events where event_name = 'Webinar Attended' and object_id = 'w3'")
+    assert attended == [house.profile("reads@mail.example")]
 
 
 def _consent(house: House, identifier: str, channel: str, purpose: str) -> str | None:
@@ -350,7 +362,18 @@ def test_receipts_find_their_message_by_our_id_or_by_the_providers(house: House)
         MESSAGE(4): ["delivered"],
         MESSAGE(5): ["accepted", "delivered"],
         MESSAGE(6): ["delivered"],
+        MESSAGE(7): ["delivered"],
+        MESSAGE(8): ["delivered"],
     }
+
+
+def test_of_a_batch_with_one_id_each_gets_their_own_receipt_and_a_stranger_s_is_nobody_s(house: House) -> None:
+    found = house.rows("select identifier, message_id, ref from marts.fct_message_events where provider_id = 'b-batch' order by 1")
+    assert found == [
+        ("+8613911110010", MESSAGE(7), "batch/offer"),
+        ("+8613911110011", MESSAGE(8), "batch/offer"),
+        ("+8613911110012", "run-1.7", None),
+    ]
 
 
 def test_every_vendor_of_text_messages_speaks_one_vocabulary(house: House) -> None:

@@ -33,6 +33,31 @@ def chat(number: str, sender: str, text: str, channel: str = "wecom", **given: A
     return "chat/a.jsonl", {**about, "text": text, **given}
 
 
+def customer(external_userid: str, member: str = "zhangsan", **given: Any) -> Record:
+    """As the pull hands it on."""
+    ids = {
+        "corpid": "ww1",
+        "kind": "customer",
+        "record_id": f"{member}/{external_userid}",
+        "userid": member,
+        "external_userid": external_userid,
+    }
+    return "wecom_records/a.jsonl", {**ids, "follow_info": {"createtime": FOLLOWED}, **given}
+
+
+def told(when: str, change: str, external_userid: str, member: str = "zhangsan", **given: Any) -> Record:
+    """As the connector hands a callback on."""
+    about = {
+        "MsgType": "event",
+        "Event": "change_external_contact",
+        "ChangeType": change,
+        "UserID": member,
+        "ExternalUserID": external_userid,
+    }
+    ids = {"corpid": "ww1", "event_id": f"{when} {change} {external_userid} {member}", "CreateTime": str(int(at(when).timestamp()))}
+    return "wecom_callbacks/a.jsonl", {**ids, **about, **given}
+
+
 FOLLOWED = int(at("2026-06-05 10:00").timestamp())
 RECORDS: list[Record] = [
     follower("o-listed", subscribe=1, subscribe_time=FOLLOWED, unionid="un-1", tagid_list=[2]),
@@ -55,6 +80,19 @@ RECORDS: list[Record] = [
     chat("m3", "customer", "13911117777，想看客户关系管理演示", wecom_external_userid="wm1", phone="13911117777"),
     chat("m1", "visitor", "hello", channel="web_chat", anonymous_id="device-1", email="Web.Chat@mail.example"),
     ("wecom_records/a.jsonl", {"corpid": "ww1", "kind": "tag", "record_id": "et1", "name": "重要"}),
+    told("2026-06-10 10:00", "add_external_contact", "wmNew", State="展会🎉"),
+    told("2026-06-10 10:05", "edit_external_contact", "wmNew"),
+    customer("wmLeft", unionid="un-left"),
+    told("2026-06-11 10:00", "del_follow_user", "wmLeft"),
+    customer("wmDropped"),
+    told("2026-06-11 11:00", "del_external_contact", "wmDropped"),
+    told("2026-06-12 10:00", "del_follow_user", "wmBack"),
+    told("2026-06-13 10:00", "add_external_contact", "wmBack"),
+    customer("wmTwo"),
+    customer("wmTwo", "lisi"),
+    told("2026-06-14 10:00", "del_follow_user", "wmTwo", "lisi"),
+    ("wecom_callbacks/a.jsonl", {"corpid": "ww1", "event_id": "m", "MsgType": "text", "FromUserName": "zhangsan", "Content": "你好"}),
+    ("wecom_callbacks/a.jsonl", {"corpid": "ww1", "event_id": "c", "MsgType": "event", "Event": "change_external_chat", "ChatId": "wr1"}),
 ]
 
 
@@ -103,6 +141,28 @@ def test_results_of_group_messages_speak_the_vocabulary_of_message_events(house:
         ("msg1/4", "failed", None),
     ]
     assert said[1][3] == at("2026-06-01 09:00").replace(tzinfo=None)
+
+
+def test_who_was_added_or_removed_in_wecom_is_an_event_of_theirs(house: House) -> None:
+    said = house.rows(
+        "select event_name, profile_id, object_id, object_name from marts.fct_events where source = 'wecom' order by occurred_at"
+    )
+    assert said == [
+        ("WeCom Contact Added", house.profile("wmNew"), "展会🎉", "zhangsan"),
+        ("WeCom Contact Removed", house.profile("wmLeft"), None, "zhangsan"),
+        ("WeCom Contact Dropped", house.profile("wmDropped"), None, "zhangsan"),
+        ("WeCom Contact Removed", house.profile("wmBack"), None, "zhangsan"),
+        ("WeCom Contact Added", house.profile("wmBack"), None, "zhangsan"),
+        ("WeCom Contact Removed", house.profile("wmTwo"), None, "lisi"),
+    ]
+    assert None not in {profile for _, profile, *_ in said}
+
+
+def test_whom_no_member_has_any_more_is_known_and_not_reached(house: House) -> None:
+    reached = house.rows("select wecom_external_userid from identity.dim_profiles where wecom_external_userid like 'wm%' order by 1")
+    assert reached == [("wm1",), ("wmBack",), ("wmNew",), ("wmTwo",)]
+    assert house.profile("wmLeft") == house.profile("un-left") is not None
+    assert house.rows("select members from marts.int_wecom_customers where external_userid = 'wmTwo'") == [(1,)]
 
 
 def test_a_follower_listed_again_with_nothing_new_lands_once_and_a_change_lands(house: House) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import duckdb
 
-from activation.engine.declarations import Activation
+from activation.engine.activations import COLLEAGUES, Activation
 from activation.engine.gate.times import begin, local, moment
 from activation.engine.policies import Cap, Policies, Quota
 from activation.engine.warehouse import literal
@@ -16,8 +16,8 @@ LONGEST_MONTH = 33  # days, with the change of zones
 
 
 def applying(caps: Sequence[Cap], activation: Activation) -> list[Cap]:
-    """The caps that count for this send: of its channel and purpose, or of all."""
-    if not activation.object.message:
+    """The caps that count for this send: of its channel and purpose, or of all. What colleagues are told is no message the person gets."""
+    if not activation.object.message or activation.channel == COLLEAGUES:
         return []
     return [c for c in caps if c.channel in {None, activation.channel} and c.purpose in {None, activation.spec.purpose}]
 
@@ -42,7 +42,7 @@ def counts(policies: Policies, activation: Activation, now: datetime) -> dict[st
             within = f"sent.sent_at > {moment(now)} - interval '{cap.days * 86400:.0f} seconds'"
         else:
             within = f"sent.sent_at >= clocks.{cap.per}_began"
-        only = f" and sent.channel = {literal(cap.channel)}" if cap.channel else ""
+        only = f" and sent.channel = {literal(cap.channel)}" if cap.channel else f" and sent.channel is distinct from {literal(COLLEAGUES)}"
         # A message whose purpose is not known any more may have been of this one.
         only += f" and coalesce(sent.purpose, '') in ('', {literal(cap.purpose)})" if cap.purpose else ""
         columns[f"cap_{index}"] = f"count(*) filter ({within}{only})"

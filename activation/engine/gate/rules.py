@@ -76,7 +76,13 @@ def _person(activation: Activation, basis: str) -> Iterator[Rule]:
 
 def _contact(activation: Activation) -> Iterator[Rule]:
     contact = activation.object.contact
-    if contact:
+    if activation.kind == "send" and (to := activation.send.to):
+        yield _rule("NO_COLLEAGUE", "r.match_value is null or r.match_value = ''", f"Nobody is to be told of the person: `{to}` is empty.")
+        if contact:
+            yield _rule(
+                "BAD_COLLEAGUE", f"not regexp_full_match(r.match_value, {literal(VALID[contact])})", f"`{to}` is no valid {contact}."
+            )
+    elif contact:
         name, valid = contact.upper(), literal(VALID[contact])
         yield _rule(f"NO_{name}", "r.match_value is null or r.match_value = ''", f"The profile has no {contact}.")
         yield _rule(f"BAD_{name}", f"not regexp_full_match(r.match_value, {valid})", f"The {contact} is not a valid one.")

@@ -18,6 +18,12 @@ survivorship as (
     select * from {{ ref('survivorship') }}
 ),
 
+-- whom no member of the corp has as a contact any more
+strangers as (
+    select external_userid from {{ ref('int_wecom_customers') }}
+    where not is_customer
+),
+
 candidates as (
     {% for name in names %}
     select profile_id, '{{ name }}' as field, trim({{ name }}) as value, source, stated_at
@@ -28,7 +34,9 @@ candidates as (
     select identifiers.profile_id, by_source.identifier_type, by_source.identifier, by_source.source, by_source.last_seen_at
     from by_source
     join identifiers using (identifier_type, identifier)
-    where by_source.identifier_type in ('{{ contact_points | join("', '") }}')
+    where
+        by_source.identifier_type in ('{{ contact_points | join("', '") }}')
+        and not (by_source.identifier_type = 'wecom_external_userid' and by_source.identifier in (select external_userid from strangers))
 ),
 
 ranked as (

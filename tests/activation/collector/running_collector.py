@@ -137,6 +137,7 @@ def start(
     receivers: Mapping[str, Connector] | None = None,
     per_second: float | None = None,
     public: str | None = PUBLIC,
+    clock: Callable[[], datetime] = lambda: NOW,
 ) -> Running:
     """`public` is the address that vendors and people know it by; None: the one where it really is."""
     listener = socket.create_server(("127.0.0.1", 0))
@@ -146,7 +147,7 @@ def start(
         Links(KEY, public or url, issued_at=NOW),
         receivers or {"vendor": SignedHook(None), "silent": Connector(None)},
         write_keys,
-        lambda: NOW,
+        clock,
         bodies=Bodies(**(bodies or {})),
         rates=Rates(per_second, 3),
         forms=FORMS,

@@ -18,22 +18,22 @@ from connectors.sandbox import Addresses, Sandbox
 ROBOTS = ["wecom_robot", "feishu_robot", "dingtalk_robot", "slack"]
 
 
-def say(text: str) -> Batch:
-    return Batch("messages", "add", [Row(0, "k", orjson.dumps({"text": text}), None, "m_1")], "r1", 0)
+def say(text: str, **more: str) -> Batch:
+    return Batch("messages", "add", [Row(0, "k", orjson.dumps({"text": text, **more}), None, "m_1")], "r1", 0)
 
 
-async def asked(name: str, options: dict[str, Any], answer: dict[str, Any]) -> tuple[httpx.Request, list[Outcome]]:
+async def asked(name: str, options: dict[str, Any], answer: dict[str, Any], **more: str) -> tuple[httpx.Request, list[Outcome]]:
     """The one request that a message makes, and what came of it when the vendor answers so."""
     seen: list[httpx.Request] = []
 
     def vendor(request: httpx.Request) -> httpx.Response:
         seen.append(request)
-        return httpx.Response(200, json=answer)
+        return httpx.Response(200, json=answer) if answer else httpx.Response(200, text="ok")
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(vendor)) as http:
         trial = Trial(name)
         connector = trial.connector(trial.connector.Options.model_validate(options), http)
-        outcomes = await connector.deliver(say("hello"))
+        outcomes = await connector.deliver(say("hello", **more))
     return seen[0], outcomes
 
 
@@ -87,3 +87,21 @@ def test_text_is_cut_between_characters() -> None:
     assert cut("长长长", 9) == "长长长"
     assert cut("长长长长", 10) == "长长…"
     assert len(cut("🎉" * 10, 20).encode()) <= 20
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "whom", "said"),
+    [
+        ("wecom_robot", {"key": "k"}, "lilei", {"text": {"content": "hello", "mentioned_list": ["lilei"]}}),
+        ("wecom_robot", {"key": "k"}, "+8613911112222", {"text": {"content": "hello", "mentioned_mobile_list": ["13911112222"]}}),
+        ("dingtalk_robot", {"access_token": "t"}, "user123", {"text": {"content": "hello"}, "at": {"atUserIds": ["user123"]}}),
+        ("dingtalk_robot", {"access_token": "t"}, "+8613911112222", {"text": {"content": "hello"}, "at": {"atMobiles": ["13911112222"]}}),
+        ("feishu_robot", {"hook": "h"}, "ou_1", {"content": {"text": '<at user_id="ou_1"></at> hello'}}),
+        ("slack", {"hook": "T/B/h"}, "U012ABC", {"text": "<@U012ABC> hello"}),
+        ("slack", {"hook": "T/B/h"}, "!channel", {"text": "hello"}),
+    ],
+)
+async def test_a_message_for_one_of_the_room_calls_them(name: str, options: dict[str, Any], whom: str, said: dict[str, Any]) -> None:
+    request, _ = await asked(name, options, {"errcode": 0, "code": 0} if name != "slack" else {}, userid=whom)
+    body = json.loads(request.content)
+    assert {key: body[key] for key in said} == said

@@ -1,101 +1,37 @@
+"""Records of Salesforce, and the session in which they are written."""
+
 from __future__ import annotations
 
 import asyncio
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import httpx
 import jwt
-import orjson
 import pytest
-import requests
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from simple_salesforce import Salesforce as TheirClient
+from salesforce_org import (
+    BY,
+    CAMPAIGN,
+    KEY,
+    PEM,
+    PUBLIC,
+    USER,
+    batch,
+    deliver,
+    opened,
+    rows,
+    said,
+    their_client,
+    there,
+    vendors_session,
+)
 from simple_salesforce import SalesforceLogin
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceExpiredSession
 
-from connectors.base import Batch, ConnectorError, Fatal, Outcome, Pulled, Refused, Row, Transient, Unanswered
+from connectors.base import Batch, ConnectorError, Fatal, Outcome, Refused, Row, Transient, Unanswered
 from connectors.crm import _salesforce_session
 from connectors.crm.salesforce import Custom, Leads, Members, Records, Salesforce
 from connectors.sandbox import Fault, Sandbox
-
-KEY, SECRET, USER = "sandbox-salesforce-consumer-key", "sandbox-salesforce-consumer-secret", "integration@sluice.example"
-PRIVATE = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-PEM = PRIVATE.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
-PUBLIC = PRIVATE.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
-BY = "Sluice_Id__c"
-CAMPAIGN = "701000000000001AAA"
-
-
-def rows(*fields: dict[str, Any], **known: dict[str, Any]) -> list[Row]:
-    everything = [
-        *({**one, "match": f"p_{place}"} for place, one in enumerate(fields)),
-        *({**one, "match": name} for name, one in known.items()),
-    ]
-    return [
-        Row(place, f"k{place}", orjson.dumps({k: v for k, v in one.items() if k != "match"}), one["match"])
-        for place, one in enumerate(everything)
-    ]
-
-
-def batch(what: list[Row], kind: str = "contacts", settings: Any = None, **changes: Any) -> Batch:
-    return Batch(
-        **{
-            "object": kind,
-            "operation": "add",
-            "rows": what,
-            "run_id": "r1",
-            "number": 1,
-            "settings": settings or Records(external_id_field=BY),
-            **changes,
-        }
-    )
-
-
-def opened(address: str, http: httpx.AsyncClient, **options: Any) -> Salesforce:
-    given = {"consumer_key": KEY, "consumer_secret": SECRET, "poll_seconds": 0.001, **options}
-    return Salesforce(Salesforce.Options(**given), http, address)
-
-
-async def deliver(sandbox: Sandbox, http: httpx.AsyncClient, what: Batch) -> list[Outcome]:
-    return await opened(sandbox.addresses.http, http).deliver(what)
-
-
-def said(outcomes: list[Outcome]) -> list[tuple[str, str]]:
-    return [(outcome.status, outcome.code) for outcome in outcomes]
-
-
-def there(sandbox: Sandbox, kind: str) -> list[dict[str, Any]]:
-    return [one for one in sandbox.emulators["salesforce"].state().get(kind, []) if not one["IsDeleted"]]
-
-
-class Nearby(requests.adapters.HTTPAdapter):
-    """Carries what was meant for salesforce.com to the sandbox, and remembers it."""
-
-    def __init__(self, address: str) -> None:
-        super().__init__()
-        self.host, self.seen = urlsplit(address).netloc, []  # type: ignore[var-annotated]
-
-    def send(self, request: Any, *arguments: Any, **keywords: Any) -> Any:
-        self.seen.append(request)
-        parts = urlsplit(request.url)
-        request.url = parts._replace(scheme="http", netloc=self.host).geturl()
-        return super().send(request, *arguments, **keywords)
-
-
-def vendors_session(sandbox: Sandbox) -> tuple[requests.Session, Nearby]:
-    session, nearby = requests.Session(), Nearby(sandbox.addresses.http)
-    session.trust_env = False
-    session.mount("https://", nearby)
-    return session, nearby
-
-
-def their_client(sandbox: Sandbox) -> TheirClient:
-    session, _ = vendors_session(sandbox)
-    token, instance = SalesforceLogin(session=session, consumer_key=KEY, consumer_secret=SECRET, domain="sluice.my")
-    return TheirClient(session_id=token, instance=instance, session=session, version="62.0")
-
 
 # -- tokens ---------------------------------------------------------------------------------------------------------------
 
@@ -346,104 +282,3 @@ async def test_a_malformed_batch_is_refused_and_a_result_short_is_not_believed()
     assert isinstance(await answered(two, httpx.Response(200, json=[{"success": True}])), Unanswered)
     assert isinstance(await answered(two, httpx.Response(403, json=[{"errorCode": "API_DISABLED_FOR_ORG"}])), Fatal)
     assert said(await answered(two, httpx.Response(200, json=[{"success": True}, None]))) == [("sent", ""), ("unknown", "NO_RESULT")]  # type: ignore[arg-type]
-
-
-# -- jobs -------------------------------------------------------------------------------------------------------------------
-
-
-async def test_many_rows_go_as_a_job_and_each_has_its_own_outcome(sandbox: Sandbox, http: httpx.AsyncClient) -> None:
-    many = [
-        {"LastName": f'李 "{place}", 第一行\n第二行', "Email": "nowhere" if place == 7 else None, "Tags__c": ["a", "邮件"]}
-        for place in range(201)
-    ]
-    del many[3]["Email"]
-    outcomes = await deliver(sandbox, http, batch(rows(*many)))
-    assert said(outcomes) == [("rejected", "INVALID_EMAIL_ADDRESS") if place == 7 else ("sent", "CREATED") for place in range(201)]
-    found = {one[BY]: one for one in there(sandbox, "Contact")}
-    assert outcomes[3].provider_id == found["p_3"]["Id"]
-    assert (found["p_3"]["LastName"], found["p_3"]["Tags__c"]) == ('李 "3", 第一行\n第二行', "a;邮件")
-    assert "Email" not in found["p_3"]
-    assert found["p_4"]["Email"] is None
-    assert {"ingest": len(sandbox.emulators["salesforce"]._jobs)} == {"ingest": 1}
-
-
-async def test_a_job_that_takes_long_is_waited_for_and_not_made_again(sandbox: Sandbox, http: httpx.AsyncClient) -> None:
-    connector = opened(sandbox.addresses.http, http, poll_seconds=0.001, job_seconds=0.0001)
-    what = batch(rows(*({"LastName": f"李{place}"} for place in range(201))))
-    many_looks = sandbox.emulators["salesforce"]
-    assert said(await connector.deliver(what)) == [("sent", "CREATED")] * 201
-    job = next(iter(many_looks._jobs.values()))
-    # Another job, which the vendor does not get done.
-    more = batch(rows(*({"LastName": f"王{place}"} for place in range(201))))
-    look, type(job).look = type(job).look, lambda self: None  # type: ignore[method-assign]
-    try:
-        with pytest.raises(Unanswered) as caught:
-            await connector.deliver(more)
-    finally:
-        type(job).look = look  # type: ignore[method-assign]
-    assert caught.value.code == "JOB_NOT_DONE"
-    assert said(await connector.deliver(more)) == [("sent", "")] * 201
-    assert len(many_looks._jobs) == 2
-
-
-async def test_a_job_that_cannot_be_read_stops_the_run(sandbox: Sandbox, http: httpx.AsyncClient) -> None:
-    with pytest.raises(Fatal) as caught:
-        await deliver(sandbox, http, batch(rows(*({"LastName": "李", "nonsense": place} for place in range(201)))))
-    assert caught.value.code == "INVALID_BATCH"
-
-
-# -- the org as a source ----------------------------------------------------------------------------------------------------
-
-
-async def pulled(sandbox: Sandbox, http: httpx.AsyncClient, name: str, cursor: str | None = None, **options: Any) -> list[Pulled]:
-    return [page async for page in opened(sandbox.addresses.http, http, **options).pull(name, cursor)]
-
-
-async def test_contacts_are_pulled_oldest_first_and_deleted_ones_too(sandbox: Sandbox, http: httpx.AsyncClient) -> None:
-    await deliver(sandbox, http, batch(rows({"LastName": "李", "HasOptedOutOfEmail": True}, {"LastName": "王"})))
-    await deliver(sandbox, http, batch(rows({}, {})[1:], operation="remove", on_removed="delete"))
-    pages = await pulled(sandbox, http, "contacts", pull_fields={"contacts": [BY]})
-    events = [event for page in pages for event in page.events if event["fields"].get(BY)]
-    assert {page.source for page in pages} == {"crm_records"}
-    assert [(event["object"], event["fields"]["LastName"], event["fields"][BY], event["deleted"]) for event in events] == [
-        ("Contact", "李", "p_0", False),
-        ("Contact", "王", "p_1", True),
-    ]
-    assert events[0]["fields"]["HasOptedOutOfEmail"] is True
-
-
-async def test_a_pull_goes_on_from_its_cursor_and_looks_back_a_little(sandbox: Sandbox, http: httpx.AsyncClient) -> None:
-    await deliver(sandbox, http, batch(rows({"Name": "a"}), "records", Custom(external_id_field=BY, sobject="Account")))
-    [first] = await pulled(sandbox, http, "accounts")
-    [again] = await pulled(sandbox, http, "accounts", first.cursor)
-    assert again.events == first.events
-    assert await pulled(sandbox, http, "accounts", "2999-01-01T00:00:00.000Z|001") == []
-    with pytest.raises(Fatal):
-        await pulled(sandbox, http, "accounts", "yesterday' OR Id != '")
-
-
-async def test_full_pages_are_followed_by_the_next(sandbox: Sandbox, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    await deliver(sandbox, http, batch(rows(*({"LastName": f"李{place}"} for place in range(7)))))
-    await deliver(
-        sandbox, http, batch(rows(*({"LastName": "l", "Company": "c"} for place in range(7))), "leads", Leads(external_id_field=BY))
-    )
-    monkeypatch.setattr("connectors.crm._salesforce_pull.PAGE", 3)
-    pages = await pulled(sandbox, http, "leads")
-    assert [len(page.events) for page in pages] == [3, 3, 1]
-    assert len({event["id"] for page in pages for event in page.events}) == 7
-
-
-async def test_an_opportunity_comes_with_the_stages_it_went_through(sandbox: Sandbox, http: httpx.AsyncClient) -> None:
-    settings = Custom(external_id_field=BY, sobject="Opportunity")
-    for stage in ("Prospecting", "Closed Won"):
-        await deliver(sandbox, http, batch(rows({"Name": "x", "StageName": stage, "CloseDate": "2026-12-31"}), "records", settings))
-    [now], [before] = await pulled(sandbox, http, "opportunities"), await pulled(sandbox, http, "opportunity_history")
-    assert [event["fields"]["StageName"] for event in now.events] == ["Closed Won"]
-    assert [event["fields"]["StageName"] for event in before.events] == ["Prospecting", "Closed Won"]
-    assert {event["fields"]["OpportunityId"] for event in before.events} == {now.events[0]["id"]}
-
-
-async def test_what_cannot_be_pulled_is_said(sandbox: Sandbox, http: httpx.AsyncClient) -> None:
-    with pytest.raises(Fatal) as caught:
-        await pulled(sandbox, http, "campaigns")
-    assert caught.value.code == "CANNOT_PULL"

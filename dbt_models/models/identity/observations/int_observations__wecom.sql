@@ -1,5 +1,10 @@
 with customers as (
     select * from {{ ref('stg_wecom__customers') }}
+),
+
+callbacks as (
+    select * from {{ ref('stg_wecom__callbacks') }}
+    where event = 'change_external_contact'
 )
 
 select
@@ -11,3 +16,14 @@ select
     _batch_id,
     _landed_at
 from customers
+union all
+-- who the unionid belongs to is told by the next pull
+select
+    'wecom',
+    'wecom_customer',
+    callback_id,
+    occurred_at,
+    {{ identifier_columns(wecom_external_userid='external_userid') }},
+    _batch_id,
+    _landed_at
+from callbacks

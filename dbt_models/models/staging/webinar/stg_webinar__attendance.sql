@@ -13,6 +13,14 @@ with attendance as (
     }) }}
 ),
 
+-- a vendor tells of guests by the id alone that they got when they registered with their address
+named as (
+    select
+        * exclude (email),
+        coalesce(nullif(email, ''), max(nullif(email, '')) over (partition by webinar_id, coalesce(participant, _event_id))) as email
+    from attendance
+),
+
 rows_of_attendance as (
     select
         -- hashed, because ids turn up where personal data must not
@@ -22,7 +30,7 @@ rows_of_attendance as (
         {{ utc_timestamp('joined_text') }} as joined_at,
         {{ utc_timestamp('left_text') }} as left_at,
         try_cast(watch_seconds as bigint) as watch_seconds
-    from attendance
+    from named
 ),
 
 -- a list says all of somebody's attendance in one row, a vendor's callbacks one part of it in each: what was said last holds, part by part
