@@ -48,13 +48,9 @@ after a fixed number of rounds, so long chains come out right; a chain shrinks a
     {%- do create_temporary('component_parents', '
         select node, min(neighbour) as parent
         from (
-            select a as node, b as neighbour from component_edges
+            select b as node, a as neighbour from component_edges
             union all
-            select b, a from component_edges
-            union all
-            select a, a from component_edges
-            union all
-            select b, b from component_edges
+            select distinct a, a from component_edges
         ) as pairs
         group by node
     ') -%}
@@ -62,8 +58,9 @@ after a fixed number of rounds, so long chains come out right; a chain shrinks a
     {%- do create_temporary('component_next_edges', '
         select distinct least(a.root, b.root) as a, greatest(a.root, b.root) as b
         from component_edges as e
+        -- the edge to its own parent leads a key nowhere else
+        join component_roots as b on e.b = b.node and e.a <> b.parent
         join component_roots as a on e.a = a.node
-        join component_roots as b on e.b = b.node
         where a.root <> b.root
     ') -%}
     {%- do create_temporary('component_edges', 'select * from component_next_edges') -%}
@@ -82,17 +79,15 @@ each step doubles the length.
     {%- set pointers = namespace(moved=1) -%}
     {%- for step in range(1000) if pointers.moved > 0 -%}
         {%- do create_temporary('component_jumps', '
-            select p.node, q.parent
+            select p.node, q.parent, p.parent <> q.parent as moved
             from component_pointers as p
             join component_pointers as q on p.parent = q.node
         ') -%}
-        {%- set pointers.moved = run_query('
-            select count(*) from component_pointers as p join component_jumps as j on p.node = j.node where p.parent <> j.parent
-        ').columns[0].values()[0] | int -%}
-        {%- do create_temporary('component_pointers', 'select * from component_jumps') -%}
+        {%- set pointers.moved = count_rows('component_jumps where moved') | int -%}
+        {%- do create_temporary('component_pointers', 'select node, parent from component_jumps') -%}
     {%- endfor -%}
     {%- do create_temporary('component_roots', '
-        select p.node, q.parent as root
+        select p.node, p.parent, q.parent as root
         from component_parents as p
         join component_pointers as q on p.parent = q.node
     ') -%}
