@@ -32,6 +32,8 @@ def measure_with(edges: int, people: int, rounds: int = 3) -> list[dict[str, Any
         ours_mb = peak_mb()
         value, ours, plain = ratio(lambda: _resolve(warehouse), lambda: _resolve_by_scipy(warehouse), rounds)
         wrong = _differences(warehouse)
+        # as int_identity_edges_judged keeps them, from build to build
+        warehouse.execute("create table judged as from edges")
         later = []
         for number in range(rounds):
             warehouse.execute(f"create or replace table news as {_sightings(edges + number * edges // 100, edges // 100, people)}")
@@ -65,8 +67,8 @@ def _ask(warehouse: duckdb.DuckDBPyConnection, sql: str) -> Rows:
     return warehouse.execute(sql).fetchall()
 
 
-def _macros(warehouse: duckdb.DuckDBPyConnection) -> Macros:
-    return Macros(FILES, lambda sql: _ask(warehouse, sql))
+def _macros(warehouse: duckdb.DuckDBPyConnection, this: str | None = None) -> Macros:
+    return Macros(FILES, lambda sql: _ask(warehouse, sql), this=this)
 
 
 def _dictionary(warehouse: duckdb.DuckDBPyConnection, name: str) -> None:
@@ -78,40 +80,50 @@ def _dictionary(warehouse: duckdb.DuckDBPyConnection, name: str) -> None:
 
 def _resolve(warehouse: duckdb.DuckDBPyConnection) -> None:
     _dictionary(warehouse, "dictionary")
-    warehouse.execute("create or replace table edges as " + _keyed("raw", "dictionary"))
+    # Each pair is looked up when the links are made: who reads only ids has no use for the edges as a table.
+    warehouse.execute("create or replace view edges as " + _keyed("raw", "dictionary"))
     warehouse.execute("create or replace table links as " + _macros(warehouse).call("identity_links", "edges", NOBODY_APART))
     warehouse.execute(
         "create or replace table people as select identifier_key, identifier, coalesce(component, identifier_key) as component from dictionary "
-        "left join (select left_key as identifier_key, component from links union select right_key, component from links) using (identifier_key)"
+        f"left join ({_components('links')}) using (identifier_key)"
     )
 
 
 def _resolve_news(warehouse: duckdb.DuckDBPyConnection) -> None:
     """
-    New strings get new keys, new edges reach components, and only the people in those are written again. Which edges are new is known
-    here; a build compares all of them, by key, to find those that no longer count as well.
+    New strings get new keys, what was judged since is compared, the components it reaches are resolved, and only the people in those are
+    written again: as int_identity_links and int_identity_components do it.
     """
-    warehouse.execute("create or replace temporary table link_removed as select left_key, right_key, component from links limit 0")
     warehouse.execute(
-        "insert into dictionary select (select max(identifier_key) from dictionary) + row_number() over (), identifier "
-        "from (select left_id as identifier from news union select right_id from news) anti join dictionary using (identifier)"
+        "create or replace temporary table met as select identifier, identifier_key, row_number() over (order by identifier_key is null desc) as place "
+        "from (select left_id as identifier from news union select right_id from news) left join dictionary using (identifier)"
     )
     warehouse.execute(
-        "create or replace temporary table link_added as from (select distinct least(left_key, right_key) as left_key, greatest(left_key, right_key) as right_key, "
-        f"strength from ({_keyed('news', 'dictionary')})) anti join links using (left_key, right_key)"
+        "create or replace temporary table known as select coalesce(identifier_key, place + (select max(identifier_key) from dictionary)) as identifier_key, "
+        "identifier, identifier_key is null as is_new from met"
     )
-    macros = _macros(warehouse)
-    macros.call("reach_components", "links")
-    macros.call("resolve_links")
-    warehouse.execute(
-        "create or replace temporary table again as select left_key, right_key, strength, root as component from link_edges join link_map on left_key = node"
-    )
+    warehouse.execute("insert into dictionary select identifier_key, identifier from known where is_new")
+    warehouse.execute("create or replace temporary table fresh as " + _keyed("news", "known"))
+    warehouse.execute("insert into judged from fresh")
+    macros = _macros(warehouse, this="links")
+    select = macros.call("identity_links", "judged", NOBODY_APART, "select left_key, right_key from fresh")
+    warehouse.execute(f"create or replace temporary table again as {select}")
+    warehouse.execute(macros.call("leave_links", "links"))
     warehouse.execute("insert into links from again")
+    warehouse.execute(f"create or replace temporary table moved as {_components('again')}")
     warehouse.execute(
-        "create or replace temporary table moved as select left_key as identifier_key, component from again union select right_key, component from again"
+        "update people set component = moved.component from moved where people.identifier_key = moved.identifier_key and people.component <> moved.component"
     )
-    warehouse.execute("delete from people where identifier_key in (select identifier_key from moved)")
-    warehouse.execute("insert into people select identifier_key, identifier, component from moved join dictionary using (identifier_key)")
+    warehouse.execute(
+        "insert into people select identifier_key, identifier, coalesce(component, identifier_key) from known left join moved using (identifier_key) where is_new"
+    )
+
+
+def _components(links: str) -> str:
+    return (
+        "select left_key as identifier_key, min(component) as component "
+        f"from (select left_key, component from {links} union all select right_key, component from {links}) group by left_key"
+    )
 
 
 def _keyed(table: str, dictionary: str) -> str:

@@ -5,18 +5,23 @@ exactly when a path of edges joins them, and the component is the smallest key o
 The graph is contracted round by round until no edge is left. In a round every key points at the least of itself and its
 neighbours, the pointers are followed to their roots, and the edges between roots are the next round's graph. Nothing is cut off
 after a fixed number of rounds, so long chains come out right; a chain shrinks at least by half in a round. The statements are plain
-(create table as, min, join, distinct), so that any warehouse runs them.
+(create table as, min, join, distinct), so that any warehouse runs them. A key that points at itself stands in none of the tables.
 #}
 {% macro connected_components(edges) -%}
     {%- if execute and flags.WHICH in ('run', 'build') -%}
         {%- do contract(edges) -%}
         select node as identifier_key, root as component from component_map
+        union
+        select root, root from component_map
     {%- else -%}
         select cast(null as bigint) as identifier_key, cast(null as bigint) as component where false
     {%- endif -%}
 {%- endmacro %}
 
-{# Leaves the answer in the temporary table `map` (node, root). Where each edge stands there once, the lesser key left, that need not be made sure of. #}
+{#
+Leaves the answer in the temporary table `map` (node, root), where every key stands but the smallest of each component. Where each edge stands
+in `edges` once, the lesser key left, that need not be made sure of.
+#}
 {% macro contract(edges, map='component_map', are_distinct=false) -%}
     {%- if are_distinct -%}
         {%- do create_temporary('component_edges', 'select left_key as a, right_key as b from ' ~ edges) -%}
@@ -25,75 +30,75 @@ after a fixed number of rounds, so long chains come out right; a chain shrinks a
             select distinct least(left_key, right_key) as a, greatest(left_key, right_key) as b from ' ~ edges ~ ' where left_key <> right_key
         ') -%}
     {%- endif -%}
-    {%- do contract_edges() -%}
-    {%- do create_temporary(map, 'select node, root from component_roots') -%}
-    {%- set graph = namespace(edges=count_rows('component_edges') | int) -%}
-    {%- for round in range(1000) if graph.edges > 0 -%}
-        {%- do contract_edges() -%}
-        {%- do create_temporary('component_next_map', '
-            select m.node, coalesce(r.root, m.root) as root
-            from ' ~ map ~ ' as m
-            left join component_roots as r on m.root = r.node
-        ') -%}
-        {%- do create_temporary(map, 'select * from component_next_map') -%}
+    {%- do contract_edges(1) -%}
+    {%- set graph = namespace(edges=count_rows('component_edges') | int, rounds=1) -%}
+    {%- for round in range(2, 1000) if graph.edges > 0 -%}
+        {%- do contract_edges(round) -%}
+        {%- set graph.rounds = round -%}
         {%- set graph.edges = count_rows('component_edges') | int -%}
     {%- endfor -%}
-    {%- for name in ['edges', 'next_edges', 'next_map', 'parents', 'pointers', 'jumps', 'roots'] -%}
+    {%- do create_temporary(map, 'select node, root from component_roots_' ~ graph.rounds) -%}
+    {#- from the last round, which is small, to the first -#}
+    {%- for round in range(graph.rounds - 1, 0, -1) -%}
+        {%- do create_temporary('component_next_map', '
+            select r.node, coalesce(m.root, r.root) as root
+            from component_roots_' ~ round ~ ' as r
+            left join ' ~ map ~ ' as m on r.root = m.node
+            union all
+            select node, root from ' ~ map
+        ) -%}
+        {%- do create_temporary(map, 'select node, root from component_next_map') -%}
+    {%- endfor -%}
+    {%- for name in ['edges', 'next_edges', 'next_map', 'parents', 'pointers', 'jumps'] -%}
         {%- do run_query('drop table if exists component_' ~ name) -%}
+    {%- endfor -%}
+    {%- for round in range(1, graph.rounds + 1) -%}
+        {%- do run_query('drop table if exists component_roots_' ~ round) -%}
     {%- endfor -%}
 {%- endmacro %}
 
-{# One round: `component_edges` becomes the graph of the roots, `component_roots` leads every node it had to its root. #}
-{% macro contract_edges() -%}
-    {%- do create_temporary('component_parents', '
-        select node, min(neighbour) as parent
-        from (
-            select a as node, b as neighbour from component_edges
-            union all
-            select b, a from component_edges
-            union all
-            select a, a from component_edges
-            union all
-            select b, b from component_edges
-        ) as pairs
-        group by node
-    ') -%}
-    {%- do follow_pointers() -%}
+{# One round: `component_edges` becomes the graph of the roots, `component_roots_` and the round leads every node it had to its root. #}
+{% macro contract_edges(round) -%}
+    {%- do create_temporary('component_parents', 'select b as node, min(a) as parent from component_edges group by b') -%}
+    {%- do follow_pointers(round) -%}
     {%- do create_temporary('component_next_edges', '
         select distinct least(a.root, b.root) as a, greatest(a.root, b.root) as b
-        from component_edges as e
-        join component_roots as a on e.a = a.node
-        join component_roots as b on e.b = b.node
+        from (
+            select coalesce(r.root, e.a) as root, e.b as node
+            from component_edges as e
+            -- the edge to its own parent leads a key nowhere else
+            join component_parents as p on e.b = p.node and e.a <> p.parent
+            left join component_roots_' ~ round ~ ' as r on e.a = r.node
+        ) as a
+        join component_roots_' ~ round ~ ' as b on a.node = b.node
         where a.root <> b.root
     ') -%}
-    {%- do create_temporary('component_edges', 'select * from component_next_edges') -%}
+    {%- do create_temporary('component_edges', 'select a, b from component_next_edges') -%}
 {%- endmacro %}
 
 {#
-`component_roots`: every node of `component_parents` with the end of its chain of parents. Only the distinct parents are followed, and
-each step doubles the length.
+`component_roots_` and the round: every node of `component_parents` with the end of its chain of parents. Only parents that have one
+themselves are followed, and each step doubles the length.
 #}
-{% macro follow_pointers() -%}
+{% macro follow_pointers(round) -%}
     {%- do create_temporary('component_pointers', '
         select node, parent
         from component_parents
         where node in (select parent from component_parents)
     ') -%}
-    {%- set pointers = namespace(moved=1) -%}
+    {%- set pointers = namespace(moved=count_rows('component_pointers') | int) -%}
     {%- for step in range(1000) if pointers.moved > 0 -%}
         {%- do create_temporary('component_jumps', '
-            select p.node, q.parent
+            select p.node, coalesce(q.parent, p.parent) as parent, q.parent is not null as moved
             from component_pointers as p
-            join component_pointers as q on p.parent = q.node
+            left join component_pointers as q on p.parent = q.node
         ') -%}
-        {%- set pointers.moved = run_query('
-            select count(*) from component_pointers as p join component_jumps as j on p.node = j.node where p.parent <> j.parent
-        ').columns[0].values()[0] | int -%}
-        {%- do create_temporary('component_pointers', 'select * from component_jumps') -%}
+        {%- set pointers.moved = count_rows('component_jumps where moved') | int -%}
+        {%- do create_temporary('component_pointers', 'select node, parent from component_jumps') -%}
     {%- endfor -%}
-    {%- do create_temporary('component_roots', '
-        select p.node, q.parent as root
+    {%- do create_temporary('component_roots_' ~ round, '
+        select p.node, coalesce(q.parent, p.parent) as root
         from component_parents as p
-        join component_pointers as q on p.parent = q.node
+        left join component_pointers as q on p.parent = q.node
     ') -%}
 {%- endmacro %}

@@ -1,29 +1,26 @@
 {#
-A select of (left_key, right_key, component): the pairs of identifiers that count, each with the component it lies in, named by its
-smallest key. `edges` has left_key, right_key and the strength of the rule (1 is the strongest); `never` has the pairs that must not
+A select of (left_key, right_key, strength, component): the pairs of identifiers that count, each with the component it lies in, named by
+its smallest key. `edges` has left_key, right_key and the strength of the rule (1 is the strongest); `never` has the pairs that must not
 become one (left_key, right_key).
 
 Where this model has run before, only the components are resolved again that a new pair reaches, a vanished pair leaves, or a verdict
-parts: they are taken out of the table, and what the select returns is put in their place. Should the run break off between the two,
-the next one finds these pairs missing and resolves them again.
+parts. What the select returns takes the place of what `leave_links` takes out of the table: the two belong into one transaction.
+`changed` is a select of the pairs (left_key, right_key) that may have come, gone or got another strength since; without it all are compared.
 #}
-{% macro identity_links(edges, never) -%}
+{% macro identity_links(edges, never, changed=none) -%}
     {%- if execute and flags.WHICH in ('run', 'build') -%}
         {%- do create_temporary('link_never', never) -%}
-        {%- do create_temporary('link_accepted' if is_incremental() else 'link_edges', '
-            select least(left_key, right_key) as left_key, greatest(left_key, right_key) as right_key, min(strength) as strength
-            from ' ~ edges ~ '
-            where left_key <> right_key
-            group by least(left_key, right_key), greatest(left_key, right_key)
-        ') -%}
-        {%- if is_incremental() -%}
-            {%- do compare_links(this) -%}
+        {%- if not is_incremental() -%}
+            {%- do create_temporary('link_edges', strongest_pairs(edges)) -%}
+        {%- else -%}
+            {%- do compare_links(edges, this, changed) -%}
             {%- do reach_components(this) -%}
         {%- endif -%}
         {%- do resolve_links() -%}
         select e.left_key, e.right_key, e.strength, m.root as component
         from link_edges as e
-        join link_map as m on e.left_key = m.node
+        -- the greater key is never the smallest of its component
+        join link_map as m on e.right_key = m.node
     {%- else -%}
         select
             cast(null as bigint) as left_key, cast(null as bigint) as right_key, cast(null as integer) as strength, cast(null as bigint) as component
@@ -31,23 +28,52 @@ the next one finds these pairs missing and resolves them again.
     {%- endif -%}
 {%- endmacro %}
 
-{# `link_added` and `link_removed`: how `link_accepted` differs from `links`. A pair that another rule now says is removed and added. #}
-{% macro compare_links(links) -%}
+{# Each pair once, the smaller key left, with the strength of the strongest rule that says so. #}
+{% macro strongest_pairs(edges) -%}
+    select least(left_key, right_key) as left_key, greatest(left_key, right_key) as right_key, min(strength) as strength
+    from {{ edges }}
+    where left_key <> right_key
+    group by least(left_key, right_key), greatest(left_key, right_key)
+{%- endmacro %}
+
+{#
+`link_added` and `link_removed`: how `edges` differ from `links`, in the pairs of `changed` or in all. A pair that another rule now says is
+removed and added.
+#}
+{% macro compare_links(edges, links, changed=none) -%}
+    {%- if changed -%}
+        {%- do create_temporary('link_changed', '
+            select distinct least(left_key, right_key) as left_key, greatest(left_key, right_key) as right_key from (' ~ changed ~ ') as pairs
+        ') -%}
+        {%- do create_temporary('link_accepted', strongest_pairs('(
+            select e.left_key, e.right_key, e.strength
+            from (select * from ' ~ edges ~ ') as e
+            join link_changed as c on least(e.left_key, e.right_key) = c.left_key and greatest(e.left_key, e.right_key) = c.right_key
+        ) as accepted')) -%}
+        {%- do create_temporary('link_before', '
+            select l.left_key, l.right_key, l.strength, l.component
+            from ' ~ links ~ ' as l
+            join link_changed as c on l.left_key = c.left_key and l.right_key = c.right_key
+        ') -%}
+    {%- else -%}
+        {%- do create_temporary('link_accepted', strongest_pairs(edges)) -%}
+        {%- do create_temporary('link_before', 'select left_key, right_key, strength, component from ' ~ links) -%}
+    {%- endif -%}
     {%- do create_temporary('link_added', '
         select a.left_key, a.right_key, a.strength
         from link_accepted as a
-        left join ' ~ links ~ ' as l on a.left_key = l.left_key and a.right_key = l.right_key and a.strength = l.strength
+        left join link_before as l on a.left_key = l.left_key and a.right_key = l.right_key and a.strength = l.strength
         where l.left_key is null
     ') -%}
     {%- do create_temporary('link_removed', '
         select l.left_key, l.right_key, l.component
-        from ' ~ links ~ ' as l
+        from link_before as l
         left join link_accepted as a on a.left_key = l.left_key and a.right_key = l.right_key and a.strength = l.strength
         where a.left_key is null
     ') -%}
 {%- endmacro %}
 
-{# `link_edges`: every pair of the components that `link_added`, `link_removed` or a verdict touches; they leave `links`. #}
+{# `link_touched`, the components that `link_added`, `link_removed` or a verdict touches, and `link_edges`, every pair of them. #}
 {% macro reach_components(links) -%}
     {%- do create_temporary('link_reached', '
         select left_key as node from link_added
@@ -69,20 +95,41 @@ the next one finds these pairs missing and resolves them again.
         left join link_removed as r on l.left_key = r.left_key and l.right_key = r.right_key
         where l.component in (select component from link_touched) and r.left_key is null
     ') -%}
-    {%- do run_query('delete from ' ~ links ~ ' where component in (select component from link_touched)') -%}
 {%- endmacro %}
 
-{# `link_map` (node, root) for the nodes of `link_edges`, from which the pairs are taken that lie between two that are never the same. #}
+{# The pairs of the components that are resolved again, which what `identity_links` returns takes the place of. #}
+{% macro leave_links(links) -%}
+    {%- if execute and is_incremental() and flags.WHICH in ('run', 'build') -%}
+        delete from {{ links }} where component in (select component from link_touched)
+    {%- endif -%}
+{%- endmacro %}
+
+{#
+Which pairs `identity_links` has to compare: those that were judged since. None, which is all of them, where somebody said of two that they
+are never one, now or when it last ran: pairs are left out then that nothing tells from new ones.
+#}
+{% macro links_to_compare(since, never, judged) -%}
+    {%- if since -%}
+        {%- set parted = run_query('select count(*) from (' ~ never ~ ') as never').columns[0].values()[0] -%}
+        {%- set before = run_query('select max(_parted) from ' ~ this ~ ' where _written_at = (select max(_written_at) from ' ~ this ~ ')').columns[0].values()[0] -%}
+        {%- if parted == 0 and before == 0 -%}
+            {{ return('select left_key, right_key from ' ~ judged ~ ' where _written_at > ' ~ since) }}
+        {%- endif -%}
+    {%- endif -%}
+    {{ return(none) }}
+{%- endmacro %}
+
+{# `link_map` (node, root) as of `contract` for `link_edges`, from which the pairs are taken that lie between two that are never the same. #}
 {% macro resolve_links() -%}
     {%- do contract('link_edges', map='link_map', are_distinct=true) -%}
     {%- set parted = namespace(pairs=1) -%}
     {%- for step in range(100000) if parted.pairs > 0 -%}
         {%- do create_temporary('link_conflicts', '
-            select n.left_key, n.right_key, l.root
+            select n.left_key, n.right_key, coalesce(l.root, n.left_key) as root
             from link_never as n
-            join link_map as l on n.left_key = l.node
-            join link_map as r on n.right_key = r.node
-            where l.root = r.root and n.left_key <> n.right_key
+            left join link_map as l on n.left_key = l.node
+            left join link_map as r on n.right_key = r.node
+            where coalesce(l.root, n.left_key) = coalesce(r.root, n.right_key) and n.left_key <> n.right_key
             order by n.left_key, n.right_key
             limit 1
         ') -%}
@@ -102,10 +149,12 @@ it. What is tied together by stronger edges moves as a whole. The edges that the
     {%- do create_temporary('part_edges', '
         select e.left_key, e.right_key, e.strength
         from link_edges as e
-        join link_map as m on e.left_key = m.node
+        join link_map as m on e.right_key = m.node
         join link_conflicts as c on m.root = c.root
     ') -%}
-    {%- do create_temporary('part_groups', 'select m.node, m.node as party from link_map as m join link_conflicts as c on m.root = c.root') -%}
+    {%- do create_temporary('part_groups', '
+        select m.node, m.node as party from link_map as m join link_conflicts as c on m.root = c.root union all select root, root from link_conflicts
+    ') -%}
     {%- do create_temporary('part_sides', 'select left_key as party, 1 as side from link_conflicts union all select right_key, 2 from link_conflicts') -%}
     {%- for strength in run_query('select distinct strength from part_edges order by strength').columns[0].values() -%}
         {%- do create_temporary('part_ties', '
@@ -148,7 +197,7 @@ it. What is tied together by stronger edges moves as a whole. The edges that the
     {%- do create_temporary('link_next_edges', '
         select e.left_key, e.right_key, e.strength
         from link_edges as e
-        join link_map as m on e.left_key = m.node
+        join link_map as m on e.right_key = m.node
         left join link_conflicts as c on m.root = c.root
         where c.root is null
         union all

@@ -1,3 +1,7 @@
+{%- set blocked_since = taken_up_to(ref('int_identifiers_observed'), '_observed_at') -%}
+{%- set joined_since = taken_up_to(ref('int_identity_components'), '_joined_at') -%}
+{%- set since = blocked_since and joined_since -%}
+
 with observed as (
     select * from {{ ref('int_identifiers_observed') }}
     -- a junk value belongs to nobody
@@ -12,14 +16,33 @@ components as (
     select * from {{ ref('int_identity_components') }}
 ),
 
+{% if since %}
+changed as (
+    select identifier_key from components where _written_at > {{ joined_since }}
+    union
+    select keys.identifier_key from observed join keys using (identifier_type, identifier) where observed._written_at > {{ blocked_since }}
+),
+
+-- what they lie in now, and what they lay in
+touched as (
+    select component from components where identifier_key in (select identifier_key from changed)
+    union
+    select components.component
+    from {{ this }} as known
+    join components using (identifier_key)
+    where known.profile_key in (select profile_key from {{ this }} where identifier_key in (select identifier_key from changed))
+),
+{% endif %}
+
 members as (
     select
         keys.identifier_key,
-        observed.*,
-        coalesce(components.component, keys.identifier_key) as component
-    from observed
-    join keys using (identifier_type, identifier)
-    left join components using (identifier_key)
+        components.component,
+        observed.*
+    from components
+    join keys using (identifier_key)
+    join observed using (identifier_type, identifier)
+    {% if since %} where components.component in (select component from touched) {% endif %}
 ),
 
 -- the identifier that landed first gives the profile its id, now and after every rebuild and merge
@@ -51,6 +74,9 @@ select
     members.first_source as source,
     members.observations,
     -- the id this identifier alone would give: an id that was handed out before a merge is found here
-    {{ profile_id_of('members.identifier_type', 'members.identifier') }} as own_profile_id
+    {{ profile_id_of('members.identifier_type', 'members.identifier') }} as own_profile_id,
+    {{ come_to(ref('int_identifiers_observed')) }} as _observed_at,
+    {{ come_to(ref('int_identity_components')) }} as _joined_at,
+    {{ written_at() }} as _written_at
 from members
 join named using (component)

@@ -1,5 +1,13 @@
+{%- set blocked = fingerprint(ref('identity_blocked_values')) -%}
+{%- set since = taken_up_to(ref('int_identifiers_by_source'), rules=blocked) -%}
+
 with by_source as (
     select * from {{ ref('int_identifiers_by_source') }}
+    {% if since %}
+    where (identifier_type, identifier) in (
+        select (identifier_type, identifier) from {{ ref('int_identifiers_by_source') }} where _written_at > {{ since }}
+    )
+    {% endif %}
 ),
 
 identifiers as (
@@ -19,5 +27,8 @@ identifiers as (
 
 select
     *,
-    {{ reason_by_pattern(ref('identity_blocked_values'), 'lower(identifier)') }} as blocked_reason
+    {{ reason_by_pattern(ref('identity_blocked_values'), 'lower(identifier)') }} as blocked_reason,
+    '{{ blocked }}' as _rules,
+    {{ come_to(ref('int_identifiers_by_source')) }} as _taken_at,
+    {{ written_at() }} as _written_at
 from identifiers

@@ -1,5 +1,7 @@
 with judged as (
     select * from {{ ref('int_identity_edges_judged') }}
+    -- what a person said and took back was never dropped
+    where dropped_reason is distinct from 'taken back'
 ),
 
 links as (

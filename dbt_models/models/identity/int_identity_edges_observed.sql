@@ -1,8 +1,12 @@
+{%- set blocked = fingerprint(ref('identity_blocked_values')) -%}
+{%- set since = taken_up_to(ref('int_identity_observations'), rules=blocked) -%}
+
 with observations as (
     select
         *,
         row_number() over () as observation
     from {{ ref('int_identity_observations') }}
+    {% if since %} where _written_at > {{ since }} {% endif %}
 ),
 
 identifiers as (
@@ -50,32 +54,59 @@ pairs as (
         and spoke.strength <> hub.strength
 ),
 
-decided as (
-    {{ manual_pairs('same', ref('identity_manual_pairs'), ref('int_identifiers')) }}
+seen as (
+    select
+        pairs.left_key,
+        pairs.left_type,
+        pairs.right_key,
+        pairs.right_type,
+        observations.rule,
+        pairs.blocked_reason,
+        observations.source,
+        observations.evidence,
+        observations.first_seen_at,
+        observations.last_seen_at,
+        observations.observations
+    from pairs
+    join observations using (observation)
+),
+
+sightings as (
+    select * from seen
+    {% if since %}
+    union all
+    -- what was known of them before
+    select
+        known.left_key,
+        known.left_type,
+        known.right_key,
+        known.right_type,
+        known.rule,
+        known.blocked_reason,
+        known.source,
+        known.evidence,
+        known.first_seen_at,
+        known.last_seen_at,
+        known.observations
+    from {{ this }} as known
+    join (select distinct left_key, right_key, rule from seen) as again using (left_key, right_key, rule)
+    {% endif %}
 )
 
 select
-    pairs.left_key,
-    pairs.left_type,
-    pairs.right_key,
-    pairs.right_type,
-    observations.rule,
-    pairs.blocked_reason,
-    min(observations.source) as source,
-    min(observations.evidence) as evidence,
-    min(observations.first_seen_at) as first_seen_at,
-    max(observations.last_seen_at) as last_seen_at,
-    cast(sum(observations.observations) as bigint) as observations
-from pairs
-join observations using (observation)
-group by
-    pairs.left_key,
-    pairs.left_type,
-    pairs.right_key,
-    pairs.right_type,
-    observations.rule,
-    pairs.blocked_reason
-union all
-select left_key, left_type, right_key, right_type, 'manual_same', null, 'manual', min(reason), min(decided_at), max(decided_at), 1
-from decided
-group by left_key, left_type, right_key, right_type
+    left_key,
+    left_type,
+    right_key,
+    right_type,
+    rule,
+    blocked_reason,
+    min(source) as source,
+    min(evidence) as evidence,
+    min(first_seen_at) as first_seen_at,
+    max(last_seen_at) as last_seen_at,
+    cast(sum(observations) as bigint) as observations,
+    '{{ blocked }}' as _rules,
+    {{ come_to(ref('int_identity_observations')) }} as _taken_at,
+    {{ written_at() }} as _written_at
+from sightings
+group by left_key, left_type, right_key, right_type, rule, blocked_reason

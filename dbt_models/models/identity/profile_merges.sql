@@ -15,8 +15,8 @@ ties as (
 first_ties as (
     select
         identifier_key,
-        arg_min(rule, (first_seen_at, rule, other_key)) as rule,
-        arg_min(evidence, (first_seen_at, rule, other_key)) as edge,
+        arg_min(rule, (first_seen_at, rule, other_key, evidence)) as rule,
+        arg_min(evidence, (first_seen_at, rule, other_key, evidence)) as edge,
         min(first_seen_at) as merged_at
     from ties
     group by identifier_key

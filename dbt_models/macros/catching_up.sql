@@ -1,0 +1,53 @@
+{#
+For incremental models that are made of incremental models, and take from those only what was written since they last did.
+
+A row says in `_written_at` when it was written, and in `_taken_at` how far the model it is made of had come then. Both are moments of
+the warehouse's builder, one after the other, so a build that broke off between two models loses nothing: the second finds the rows
+next time. A model whose source was made anew, or whose rules are others, starts over.
+#}
+
+{# When the rows of this model that are being made are written: after all that it has. #}
+{% macro written_at() -%}
+    {%- set now = "cast('" ~ modules.datetime.datetime.now(modules.pytz.utc).strftime('%Y-%m-%d %H:%M:%S.%f') ~ "' as timestamp)" -%}
+    {%- if execute and is_incremental() -%}
+        coalesce((select greatest(max(_written_at) + interval '1 microsecond', {{ now }}) from {{ this }}), {{ now }})
+    {%- else -%}
+        {{ now }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# How far `relation` has come. #}
+{% macro come_to(relation) -%}
+    (select max(_written_at) from {{ relation }})
+{%- endmacro %}
+
+{#
+How far this model has taken `relation`, as a timestamp to compare its `_written_at` with; none where it takes all of it, into an empty
+table. `rules`: a fingerprint of what else the rows depend on, kept in `_rules`.
+#}
+{% macro taken_up_to(relation, column='_taken_at', rules=none) -%}
+    {%- if not (execute and is_incremental() and flags.WHICH in ('run', 'build')) -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- set ours = run_query('select cast(max(' ~ column ~ ') as varchar)' ~ (', min(_rules), max(_rules)' if rules else '') ~ ' from ' ~ this).rows[0] -%}
+    {%- set taken = "cast('" ~ ours[0] ~ "' as timestamp)" -%}
+    {%- if ours[0] is not none and (not rules or (ours[1] == rules and ours[2] == rules)) -%}
+        {%- set source = run_query('select min(_written_at) <= ' ~ taken ~ ' and max(_written_at) >= ' ~ taken ~ ' from ' ~ relation).rows[0] -%}
+        {%- if source[0] -%}
+            {{ return(taken) }}
+        {%- endif -%}
+    {%- endif -%}
+    {%- do run_query('delete from ' ~ this) -%}
+    {{ return(none) }}
+{%- endmacro %}
+
+{# What a seed says, in 32 characters: another where anything in it is changed. #}
+{% macro fingerprint(seed) -%}
+    {%- set lines = [] -%}
+    {%- if execute and flags.WHICH in ('run', 'build') -%}
+        {%- for row in run_query('select * from ' ~ seed).rows -%}
+            {%- do lines.append(row.values() | map('string') | join('|')) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(local_md5(lines | sort | join('\n'))) }}
+{%- endmacro %}
