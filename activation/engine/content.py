@@ -32,7 +32,7 @@ class Renderer:
     """Turns the fields of one row into the payload of its message. One renderer serves a whole run.
 
     `arms` are the renderers of an experiment's arms that have a content of their own, chosen by the field `arm`. The field `language`
-    chooses among the languages of the content.
+    chooses among the languages of the content. `confirms` is the purpose that the templates' `confirm_url` confirms.
     """
 
     def __init__(
@@ -44,14 +44,15 @@ class Renderer:
         purpose: str,
         links: Links,
         arms: Mapping[str, Renderer] | None = None,
+        confirms: str | None = None,
     ) -> None:
-        self.arms = arms or {}
+        self.arms, self.confirms = arms or {}, confirms
         self.folder, self.name, self.content, self.channel, self.purpose, self.links = folder, name, content, channel, purpose, links
         self._plain = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
         self._html = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
         self._templates: dict[tuple[bool, str], Any] = {}
         self._languages = {
-            language: Renderer(folder, name, spoken, channel, purpose, links)
+            language: Renderer(folder, name, spoken, channel, purpose, links, confirms=confirms)
             for language, spoken in (content.spoken(channel) if content.languages else ())
             if language
         }
@@ -70,6 +71,8 @@ class Renderer:
             **{k: v for k, v in self.content.defaults.items() if k not in values},
             **{k: v for k, v in values.items() if v is not None},
         }
+        if self.confirms:
+            values["confirm_url"] = self.links.confirm(message_id, self.channel, self.confirms)
         makers = {"email": self._email, "sms": self._sms, "wechat": self._wechat, "chat": self._chat}
         make: Callable[[str, str, dict[str, Any]], dict[str, Any]] = makers[self.channel]
         try:
@@ -149,7 +152,7 @@ class Renderer:
 
         def put(match: re.Match[str]) -> str:
             target = html_text.unescape(match[3])
-            if target in ways_out:
+            if target in ways_out or target.startswith(f"{self.links.base_url}/y/"):
                 return match[0]
             return f"{match[1]}{match[2]}{html_text.escape(self.links.click(message_id, self._campaign(target)))}{match[2]}"
 

@@ -367,13 +367,19 @@ class Experiment(Spec):
 
 
 class Send(Spec):
-    """`sends/<name>.yml`: a message to an audience, once for each person. A higher `priority` may use what a cap reserves."""
+    """`sends/<name>.yml`: a message to an audience, once for each person. A higher `priority` may use what a cap reserves.
+
+    `topic` is what of the purpose it is about: who left the topic does not get it, and who took only the topic does. `confirms` is the purpose
+    that the content's `confirm_url` asks to confirm (double opt-in); the message itself is owed, and goes out for a purpose without consent.
+    """
 
     description: str = ""
     destination: Name
     object: str = "messages"
     audience: Audience
     purpose: Text
+    topic: Name | None = None
+    confirms: Name | None = None
     content: Name
     fields: dict[str, Text] = {}
     priority: int = 0
