@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from activation.collector import pages
 from activation.collector.body import Bodies
 from activation.collector.checkins import CheckIns
+from activation.collector.confirmations import Confirmations
 from activation.collector.counters import MEDIA_TYPE, Counters
 from activation.collector.events import Events
 from activation.collector.forms import Forms
@@ -37,7 +38,7 @@ from activation.engine.links import Links
 from connectors.base import Connector
 
 log = logging.getLogger("sluice.collector")
-_PARTS = frozenset({"v1", "hooks", "c", "o", "u", "p", "f", "k", "sluice.js", "healthz", "metrics"})
+_PARTS = frozenset({"v1", "hooks", "c", "o", "u", "p", "y", "f", "k", "sluice.js", "healthz", "metrics"})
 
 
 def utc_now() -> datetime:
@@ -99,6 +100,7 @@ def build(
             *Hooks(spool, bodies, counters, clock, links.base_url, receivers).routes(),
             *Tracking(spool, bodies, counters, clock, links).routes(),
             *Preferences(spool, bodies, counters, clock, links, topics or {}).routes(),
+            *Confirmations(spool, bodies, counters, clock, links).routes(),
             *CheckIns(spool, bodies, counters, clock, links, rates).routes(),
             Mount("/f", Router(served.routes(), redirect_slashes=False), middleware=[cors]),
             *Snippet().routes(),
@@ -125,7 +127,7 @@ async def _refused(request: Request, error: Any) -> Response:
     """People get a page, programs get JSON."""
     if isinstance(error, SpoolFull | SpoolUnwritable):
         refusal = too_busy(error.retry_after) if isinstance(error, SpoolFull) else unwritable(error.retry_after)
-        if request.url.path.startswith(("/c/", "/u/", "/p/", "/f/", "/k/")):
+        if request.url.path.startswith(("/c/", "/u/", "/p/", "/y/", "/f/", "/k/")):
             return pages.busy(request, refusal.status, error.retry_after)
         return refusal.as_json()
     answer: Response = error.as_json()

@@ -135,7 +135,14 @@ class Forms:
         }
         if consent:
             wording = spoken(consent.wording, language)
-            said["consent"] = {"granted": agreed, "purposes": consent.purposes, "channels": consent.channels, "wording": wording}
+            said["consent"] = {
+                "granted": agreed,
+                "purposes": consent.purposes,
+                **({"topic": consent.topic} if consent.topic else {}),
+                "channels": consent.channels,
+                "wording": wording,
+                **({"double_opt_in": True} if consent.double_opt_in else {}),
+            }
         if trapped:
             # Kept for quarantine: a browser that fills in everything by itself may have caught a person.
             self._counters.add("refused_total", reason="form_trap")

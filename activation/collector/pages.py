@@ -1,4 +1,4 @@
-"""The pages people see: unsubscribe, unsubscribed, preferences, check-in, and a link that does not work. In Chinese or English, as the browser asks.
+"""The pages people see: unsubscribe, unsubscribed, confirm, preferences, check-in, and a link that does not work. In Chinese or English, as the browser asks.
 
 They need no script, no cookie and nothing from elsewhere, and cannot be framed.
 """
@@ -32,7 +32,8 @@ _WORDS = {
         "preferences": "What may we send you?", "preferences_why": "Only what you choose here changes; everything else stays as it is.",
         "as_it_is": "no change", "yes": "yes, please", "no": "no, thanks", "save": "Save", "nothing_at_all": "Unsubscribe from all of these",
         "choice": "{topic} by {channel}: {answer}", "kept": "Your choice is saved.", "unchanged": "Nothing was changed.",
-        "choose": "Choose what you receive", "check_in": "Check in", "checked_in": "You are checked in.", "full_name": "Name",
+        "choose": "Choose what you receive", "confirm_ask": "Please confirm", "confirm": "Yes, I asked for it", "confirmed": "Thank you, it is confirmed.",
+        "confirm_what": "You asked to receive {purpose} by {channel}.", "check_in": "Check in", "checked_in": "You are checked in.", "full_name": "Name",
         "phone": "Phone", "check_in_wrong": "Please give a phone number or an e-mail address that is right.",
     },
     "zh": {
@@ -45,7 +46,8 @@ _WORDS = {
         "preferences": "您希望收到哪些消息？", "preferences_why": "只有您在此选择的内容会改变，其余保持不变。",
         "as_it_is": "不变", "yes": "接收", "no": "不接收", "save": "保存", "nothing_at_all": "全部退订",
         "choice": "通过{channel}接收{topic}：{answer}", "kept": "您的选择已保存。", "unchanged": "未做任何更改。",
-        "choose": "选择接收的内容", "check_in": "签到", "checked_in": "签到成功。", "full_name": "姓名",
+        "choose": "选择接收的内容", "confirm_ask": "请确认订阅", "confirm": "是的，我要订阅", "confirmed": "已确认，感谢您的订阅。",
+        "confirm_what": "您申请通过{channel}接收{purpose}。", "check_in": "签到", "checked_in": "签到成功。", "full_name": "姓名",
         "phone": "手机", "check_in_wrong": "请填写正确的手机号或邮箱。",
     },
 }  # fmt: skip
@@ -78,6 +80,18 @@ def unsubscribed(request: Request, link: Link, preferences: str) -> HTMLResponse
     return page(request, 200, spoken["done"], _what(spoken, link), more)
 
 
+def confirm(request: Request, link: Link) -> HTMLResponse:
+    """The question whether the receiver asked to be written to. Only its button says yes: a scanner that follows the link says nothing."""
+    spoken = words(request)
+    form = f'<form method="post"><button type="submit" name="confirm" value="yes">{escape(spoken["confirm"])}</button></form>'
+    return page(request, 200, spoken["confirm_ask"], confirmable(spoken, link), form)
+
+
+def confirmable(words: dict[str, str], link: Link) -> str:
+    """What is confirmed, in the words that are kept with it."""
+    return _named(words, "confirm_what", link)
+
+
 def told(request: Request, title: str, sentences: Sequence[str] = ()) -> HTMLResponse:
     """What was done, a sentence a line."""
     return page(request, 200, title, "", "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences))
@@ -97,8 +111,12 @@ def busy(request: Request, status: int, retry_after: int) -> HTMLResponse:
 
 def _what(words: dict[str, str], link: Link) -> str:
     """What is left, in words; a name without words of its own stands as it is."""
+    return _named(words, "what", link)
+
+
+def _named(words: dict[str, str], sentence: str, link: Link) -> str:
     channel, purpose = link.channel or "", link.purpose or ""
-    return words["what"].format(channel=words.get(channel, channel), purpose=words.get(purpose, purpose))
+    return words[sentence].format(channel=words.get(channel, channel), purpose=words.get(purpose, purpose.replace("_", " ")))
 
 
 def words(request: Request) -> dict[str, str]:

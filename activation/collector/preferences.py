@@ -31,7 +31,8 @@ _STATUS = {"yes": "granted", "no": "withdrawn"}
 
 
 class Preferences:
-    """/p/{token}. GET shows the choices and changes nothing. `topics` are the purposes people decide about, with a description."""
+    """/p/{token}. GET shows the choices and changes nothing. `topics` are the purposes people decide about, and `purpose/topic` of
+    those that have topics, each with a description."""
 
     def __init__(
         self, spool: Spool, bodies: Bodies, counters: Counters, clock: Callable[[], datetime], links: Links, topics: Mapping[str, str]
@@ -75,12 +76,14 @@ class Preferences:
         return pages.told(request, words["kept"] if chosen else words["unchanged"], chosen)
 
     def _record(self, link: Link, topic: str, channel: str, status: str, wording: str) -> dict[str, object]:
+        purpose, _, part = topic.partition("/")
         return {
             "consent_id": f"pc_{uuid.uuid4().hex}",
             "identifier_type": "message_id",
             "identifier": link.message_id,
             "channel": channel,
-            "purpose": topic,
+            "purpose": purpose,
+            **({"topic": part} if part else {}),
             "status": status,
             "source": "preference_centre",
             "wording": wording,
@@ -92,6 +95,7 @@ class Preferences:
         rows = []
         for topic, description in self._topics.items():
             name = escape(self._name(words, topic))
+            # Ours have words in every language; a topic's description is the project's own.
             about = f"<small>{escape(description)}</small>" if topic not in words and description else ""
             choices = "".join(
                 f'<label>{words[channel]} <select name="{topic}.{channel}" aria-label="{name}, {words[channel]}">'
@@ -107,7 +111,9 @@ class Preferences:
         return pages.page(request, status, words["preferences"], words["preferences_why"], form)
 
     def _name(self, words: Mapping[str, str], topic: str) -> str:
-        return words.get(topic, topic.replace("_", " "))
+        purpose, _, part = topic.partition("/")
+        name = words.get(purpose, purpose.replace("_", " "))
+        return f"{name}: {part.replace('_', ' ')}" if part else name
 
     def _link(self, request: Request) -> Link | None:
         try:

@@ -20,6 +20,8 @@ REMEDIES = {
     "WATERFALL": "Nothing: a send ahead in policies/waterfalls.yml has this person.",
     "NO_PROFILE": "Give the model a profile_id of dim_profiles, or declare `about: accounts` if no person is meant.",
     "CONSENT_WITHDRAWN": "Nothing: the person said no. Only the person can say yes again.",
+    "CONSENT_PENDING": "Send the confirmation (a send with `confirms`), and wait for the person's answer.",
+    "CONSENT_EXPIRED": "Ask for consent again, by a form or the preference page.",
     "NO_CONSENT": "Ask for consent to this purpose and channel, by a form or the preference page.",
     "OBJECTED": "Nothing: the person objected.",
     "HARD_BOUNCE": "Find another address; this one takes no messages any more.",

@@ -33,6 +33,7 @@ class Renderer:
 
     `arms` are the renderers of an experiment's arms that have a content of their own, chosen by the field `arm`. The field `language`
     chooses among the languages of the content. Without `links` it is for a colleague: nothing is tracked, and nobody is unsubscribed by it.
+    `confirms` is the purpose that the templates' `confirm_url` confirms.
     """
 
     def __init__(
@@ -44,14 +45,15 @@ class Renderer:
         purpose: str,
         links: Links | None,
         arms: Mapping[str, Renderer] | None = None,
+        confirms: str | None = None,
     ) -> None:
-        self.arms = arms or {}
+        self.arms, self.confirms = arms or {}, confirms
         self.folder, self.name, self.content, self.channel, self.purpose, self.links = folder, name, content, channel, purpose, links
         self._plain = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
         self._html = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
         self._templates: dict[tuple[bool, str], Any] = {}
         self._languages = {
-            language: Renderer(folder, name, spoken, channel, purpose, links)
+            language: Renderer(folder, name, spoken, channel, purpose, links, confirms=confirms)
             for language, spoken in (content.spoken(channel) if content.languages else ())
             if language
         }
@@ -70,6 +72,8 @@ class Renderer:
             **{k: v for k, v in self.content.defaults.items() if k not in values},
             **{k: v for k, v in values.items() if v is not None},
         }
+        if self.confirms and self.links:
+            values["confirm_url"] = self.links.confirm(message_id, self.channel, self.confirms)
         makers = {"email": self._email, "sms": self._sms, "wechat": self._wechat, "chat": self._chat}
         make: Callable[[str, str, dict[str, Any]], dict[str, Any]] = makers[self.channel]
         try:
@@ -162,7 +166,7 @@ class Renderer:
 
         def put(match: re.Match[str]) -> str:
             target = html_text.unescape(match[3])
-            if target in ways_out:
+            if target in ways_out or target.startswith(f"{self.links.base_url}/y/"):
                 return match[0]
             return f"{match[1]}{match[2]}{html_text.escape(self._link(message_id, target))}{match[2]}"
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from activation.engine import alert_channels, rule_tables, sms_lint, templates, ties
+from activation.engine import alert_channels, rule_tables, sms_lint, templates, ties, topics
 from activation.engine.activations import Activation as Activation
 from activation.engine.alert_channels import Alerts
 from activation.engine.content_specs import Content
@@ -231,6 +231,8 @@ class Declarations:
                 if ("audience", kind, index) not in file.faulty:
                     self._check_model(file, segment, ("audience", kind, index), "segment_")
         self._check_purpose(file, said.get("purpose"))
+        for place, message in topics.of_send(self.policies, said):
+            file.fault(place, message)
         destination = self._destination(file, said.get("destination"), ("destination",))
         if destination:
             self._check_variant(file, ("content",), said.get("content"), said, destination)
@@ -324,7 +326,7 @@ class Declarations:
         elif name in self.contents and getattr(self.contents[name], channel, None) is None:
             file.fault(place, f"content `{name}` has no {channel} variant, which {destination.name} needs.")
         elif name in self.contents and isinstance(fields, dict):
-            given = {*fields, "arm"} if said.get("experiment") else set(fields)
+            given = {*fields, *(["arm"] if said.get("experiment") else []), *(["confirm_url"] if said.get("confirms") else [])}
             asked = templates.needs(self.project.declarations / "content", self.contents[name], channel, bool(said.get("to")))
             for field_ in sorted(asked - given):
                 file.fault(place, f"content `{name}` asks for `{field_}`: give it in `fields`, or in the content's `defaults`.")
@@ -379,6 +381,8 @@ class Declarations:
                     file.fault(("page",), message)
         consent = said.get("consent")
         purposes = getattr(consent, "purposes", None) or (consent.get("purposes") if isinstance(consent, dict) else None)
+        for place, message in topics.of_form(self.policies, consent):
+            file.fault(place, message)
         for purpose in purposes if isinstance(purposes, list) else ():
             if isinstance(purpose, str) and purpose not in self.policies.purposes and self._purposes_known:
                 near = did_you_mean(purpose, set(self.policies.purposes))

@@ -41,7 +41,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("model", "rule_group", "rule", "occurrences", "points", "counted_points", "last_event_at", "evidence"),
     ),
     "score crossings": ("fct_score_crossings", ("model", "threshold", "direction", "score", "crossed_at")),
-    "consent": ("consent_state", ("channel", "purpose", "status", "since", "source", "evidence")),
+    "consent": ("consent_state", ("channel", "purpose", "topic", "status", "since", "expires_at", "double_opt_in", "source", "evidence")),
     "suppressed": ("suppressions", ("channel", "reason", "scope", "since", "evidence")),
 }
 

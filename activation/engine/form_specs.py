@@ -60,12 +60,24 @@ class FormField(Spec):
 
 
 class FormConsent(Spec):
-    """What a box under the form agrees to, in exactly the words that are kept with the agreement. `required`: no sending without it."""
+    """What a box under the form agrees to, in exactly the words that are kept with the agreement. `required`: no sending without it.
+
+    `topic`: to this topic of the one purpose, not to all of it. `double_opt_in`: it holds once it is confirmed from the address itself, by the
+    link in a send that `confirms` the purpose.
+    """
 
     wording: Texts
     purposes: list[Name] = Field(min_length=1)
+    topic: Name | None = None
     channels: list[Literal["email", "sms", "wechat"]] = Field(min_length=1)
     required: bool = False
+    double_opt_in: bool = False
+
+    @model_validator(mode="after")
+    def _is_of_one_purpose(self) -> FormConsent:
+        if self.topic is not None and len(self.purposes) > 1:
+            raise ValueError("a `topic` belongs to one purpose: name only that in `purposes`")
+        return self
 
 
 class Form(Spec):

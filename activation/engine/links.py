@@ -1,8 +1,8 @@
-"""Signed links in messages: click redirects, open pixels, unsubscribe pages, preference centres.
+"""Signed links in messages: click redirects, open pixels, unsubscribe pages, preference centres, confirmations of a consent.
 
     token = base64url( version 1 | kind 1 | last day 2 | message id 16 | data | tag 16 )
 
-The tag is HMAC-SHA256 cut to 128 bits (RFC 2104 5). `data` is the target of a click, channel and purpose of an unsubscribe link, or the
+The tag is HMAC-SHA256 cut to 128 bits (RFC 2104 5). `data` is the target of a click, channel and purpose of an unsubscribe link or a confirmation, or the
 place of a check-in (whose id is chance: a code hangs on a wall, and belongs to no message). A token can be read by anyone and made only
 with the project's key. It names a message, never a person.
 """
@@ -27,7 +27,7 @@ import httpx
 
 from activation.engine.errors import UsageError
 
-Kind = Literal["click", "open", "unsubscribe", "preferences", "checkin"]
+Kind = Literal["click", "open", "unsubscribe", "preferences", "confirm", "checkin"]
 
 VARIABLE = "SLUICE_SECRET"
 SHORTEST_KEY = 32
@@ -40,6 +40,7 @@ _CODES: dict[Kind, int] = {
     "open": ord("o"),
     "unsubscribe": ord("u"),
     "preferences": ord("p"),
+    "confirm": ord("y"),
     "checkin": ord("k"),
 }
 # An old mail may be found years later, and leaving must still work then.
@@ -48,6 +49,7 @@ _LIFETIME: dict[Kind, timedelta] = {
     "open": timedelta(days=400),
     "unsubscribe": timedelta(days=3650),
     "preferences": timedelta(days=400),
+    "confirm": timedelta(days=30),  # who asked to be written to knows it for a while
     "checkin": timedelta(days=30),
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -64,7 +66,7 @@ class BadToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a believed token says. `url` is there for a click, `channel` and `purpose` for an unsubscribe link,
+    """What a believed token says. `url` is there for a click, `channel` and `purpose` for an unsubscribe link or a confirmation,
     `place` (event_id, event_name, city, booth) for a check-in."""
 
     kind: Kind
@@ -103,10 +105,11 @@ class Links:
 
     def unsubscribe(self, message_id: str, channel: str, purpose: str) -> str:
         """The address for List-Unsubscribe (RFC 8058) and for the message's own unsubscribe link."""
-        for word in (channel, purpose):
-            if not _WORD.fullmatch(word):
-                raise ValueError("channel and purpose are lower-case names")
-        return f"{self.base_url}/u/{self._token('unsubscribe', message_id, f'{channel} {purpose}'.encode('ascii'))}"
+        return f"{self.base_url}/u/{self._token('unsubscribe', message_id, _named(channel, purpose))}"
+
+    def confirm(self, message_id: str, channel: str, purpose: str) -> str:
+        """The address where the receiver of a message confirms to have asked for `purpose` by `channel` (double opt-in)."""
+        return f"{self.base_url}/y/{self._token('confirm', message_id, _named(channel, purpose))}"
 
     def preferences(self, message_id: str) -> str:
         """The address where the receiver of a message says what may come, by topic and channel."""
@@ -163,6 +166,13 @@ class Links:
 
     def _tag(self, body: bytes) -> bytes:
         return hmac.digest(self._key, body, "sha256")[:_TAG]
+
+
+def _named(channel: str, purpose: str) -> bytes:
+    for word in (channel, purpose):
+        if not _WORD.fullmatch(word):
+            raise ValueError("channel and purpose are lower-case names")
+    return f"{channel} {purpose}".encode("ascii")
 
 
 def target(url: str) -> str:

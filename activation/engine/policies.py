@@ -13,10 +13,23 @@ Calendar = Literal["day", "week", "month"]
 
 
 class Purpose(Spec):
-    """Why a row may leave. `consent`: only with consent; `objection`: unless withdrawn; `transactional`: owed to the person, caps do not count."""
+    """Why a row may leave. `consent`: only with consent; `objection`: unless withdrawn; `transactional`: owed to the person, caps do not count.
+
+    `topics` are what of it people may take or leave by name, with descriptions; a send names the one it is about.
+    """
 
     description: str = ""
     basis: Literal["consent", "objection", "transactional"]
+    topics: dict[Name, str] = Field(default={})
+
+    @field_validator("topics")
+    @classmethod
+    def _are_chosen(cls, value: dict[str, str], info: Any) -> dict[str, str]:
+        if value and info.data.get("basis", "consent") != "consent":
+            raise ValueError("acts only with `basis: consent`: nobody chooses among what needs no consent")
+        if "all" in value:
+            raise ValueError("`all` is the whole purpose: call the topic something else")
+        return value
 
 
 class Purposes(Spec):
@@ -129,7 +142,7 @@ class Waterfalls(Spec):
 class Retention(Spec):
     """`policies/retention.yml`: for how many days history is kept. `changelog_days: null` keeps every row of every run for ever.
 
-    `plans_days` are files of plans, `ledger_days` intents and outcomes of runs that settled. Claims of messages are kept for ever.
+    `plans_days` are files of plans, `ledger_days` intents and outcomes of runs that settled. Who got which message is kept for ever.
     """
 
     changelog_days: float | None = Field(default=730.0, ge=1)
@@ -166,8 +179,13 @@ class Policies(Spec):
 
     @property
     def topics(self) -> dict[str, str]:
-        """What people decide about themselves: the purposes that need their consent, with descriptions."""
-        return {name: purpose.description for name, purpose in self.purposes.items() if purpose.basis == "consent"}
+        """What people decide about themselves, with descriptions: the purposes that need their consent, and `purpose/topic` below each."""
+        found: dict[str, str] = {}
+        for name, purpose in self.purposes.items():
+            if purpose.basis == "consent":
+                found[name] = purpose.description
+                found |= {f"{name}/{topic}": description for topic, description in purpose.topics.items()}
+        return found
 
 
 FILES: dict[str, type[Spec]] = {

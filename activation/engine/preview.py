@@ -70,7 +70,7 @@ def preview(project: Project, declarations: Declarations, send: str, identifier:
         for language, spoken in content.spoken(activation.variant):
             renderer = Renderer(
                 project.declarations / "content", name, spoken.model_copy(update={"languages": {}}),
-                activation.variant, activation.send.purpose, None if activation.send.to else _Untracked(),
+                activation.variant, activation.send.purpose, None if activation.send.to else _Untracked(), confirms=activation.send.confirms,
             )  # fmt: skip
             try:
                 message = orjson.loads(renderer.render(MESSAGE, contact or "‹contact›", {**given, "arm": arm}))

@@ -1,7 +1,8 @@
 """How long history is kept: `policies/retention.yml`, carried out after every run and by `sluice ledger prune`.
 
 Kept whatever it says: claims of messages (an id may come again at any time), runs that have not settled and their files, the rows by
-which held messages are told, and as much of the changelog as the longest cap or quota looks back.
+which held messages are told, as much of the changelog as the longest cap or quota looks back, and who got which message: whoever
+unsubscribes by a link in it is known by nothing else, and must stay unsubscribed.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def _changelog(connection: duckdb.DuckDBPyConnection, before: datetime) -> int:
     if connection.execute("select 1 from activation.sync_changelog where recorded_at < ? limit 1", moment).fetchone() is None:
         return 0
     row = connection.execute(
-        "delete from activation.sync_changelog c where recorded_at < ? and not exists (select 1 from activation.sync_snapshot s "
+        "delete from activation.sync_changelog c where recorded_at < ? and not (message_id is not null and outcome in ('sent', 'unknown')) and not exists (select 1 from activation.sync_snapshot s "
         "where s.ref = c.ref and s.run_id = c.run_id and s.key = c.key and s.state in ('held', 'dropped', 'merged'))",
         moment,
     ).fetchone()

@@ -290,7 +290,8 @@ class Runner:
         folder, experiment = self.project.declarations / "content", activation.send.experiment
 
         def renderer(name: str, arms: Mapping[str, Renderer] | None = None) -> Renderer:
-            return Renderer(folder, name, self.declarations.contents[name], activation.variant, activation.spec.purpose, links, arms)
+            content, send = self.declarations.contents[name], activation.send
+            return Renderer(folder, name, content, activation.variant, send.purpose, links, arms, send.confirms)
 
         others = {arm: renderer(name) for arm, name in experiment.content.items()} if experiment else None
         return renderer(activation.send.content, others)

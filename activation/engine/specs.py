@@ -347,6 +347,8 @@ class Send(Spec):
 
     `to` makes it a message to a colleague about the person: it is the column of dim_profiles with the colleague's address, such as that of
     who owns the lead. `fields` are columns of dim_profiles, or, as `segment_hot_leads.reason`, of a segment in the audience.
+    `topic` is what of the purpose it is about: who left the topic does not get it, and who took only the topic does. `confirms` is the purpose
+    that the content's `confirm_url` asks to confirm (double opt-in); the message itself is owed, and goes out for a purpose without consent.
     """
 
     description: str = ""
@@ -354,6 +356,8 @@ class Send(Spec):
     object: str = "messages"
     audience: Audience
     purpose: Text
+    topic: Name | None = None
+    confirms: Name | None = None
     content: Name
     to: Name | None = None
     fields: dict[str, Text] = {}

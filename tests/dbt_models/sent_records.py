@@ -162,7 +162,7 @@ def wechat(openid: str, event: str, when: str, **elements: str) -> Record:
     }
 
 
-def consent(identifier_type: str, identifier: str, channel: str, purpose: str, status: str, when: str) -> Record:
+def consent(identifier_type: str, identifier: str, channel: str, purpose: str, status: str, when: str, **given: str) -> Record:
     return "consent/records.jsonl", {
         "consent_id": f"c{next(NUMBERS)}",
         "identifier_type": identifier_type,
@@ -172,6 +172,7 @@ def consent(identifier_type: str, identifier: str, channel: str, purpose: str, s
         "status": status,
         "source": "preference_centre",
         "occurred_at": _iso(when),
+        **given,
     }
 
 

@@ -28,6 +28,7 @@ from warehouse_house import House, Record
 
 NOW = at("2026-06-30 00:00")
 MESSAGE = "m_{:032x}".format
+TO_CONFIRM = {"granted": True, "purposes": ["newsletter"], "channels": ["email"], "wording": "I agree", "double_opt_in": True}
 
 
 def _people(*names: str) -> list[Record]:
@@ -60,6 +61,49 @@ RECORDS: list[Record] = [
     consent("message_id", MESSAGE(99), "email", "newsletter", "granted", "2026-06-06 10:00"),
     consent("email", "global@mail.example", "email", "newsletter", "granted", "2026-06-01 10:00"),
     mail("unsubscribe", "global@mail.example", "2026-06-05 10:00"),
+    # double opt-in: what a form asks for holds once it is confirmed from the address
+    form("2026-06-01 10:00", email="asks@mail.example", consent=TO_CONFIRM),
+    form("2026-06-01 10:00", email="confirms@mail.example", consent=TO_CONFIRM),
+    form("2026-06-01 11:00", email="confirms@mail.example", consent={**TO_CONFIRM, "topic": "events"}),
+    consent("message_id", MESSAGE(9), "email", "newsletter", "confirmed", "2026-06-03 10:00"),
+    consent("message_id", MESSAGE(9), "email", "newsletter", "confirmed", "2026-06-04 10:00"),
+    consent("email", "typed@mail.example", "email", "newsletter", "granted", "2026-06-01 10:00"),
+    form("2026-06-02 10:00", email="typed@mail.example", consent=TO_CONFIRM),
+    consent("email", "returns@mail.example", "email", "newsletter", "withdrawn", "2026-06-01 10:00"),
+    form("2026-06-02 10:00", email="returns@mail.example", consent=TO_CONFIRM),
+    form("2026-06-01 10:00", email="regrets@mail.example", consent=TO_CONFIRM),
+    consent("email", "regrets@mail.example", "email", "newsletter", "withdrawn", "2026-06-02 10:00"),
+    consent("email", "regrets@mail.example", "email", "newsletter", "confirmed", "2026-06-03 10:00"),
+    consent("email", "before@asks.example", "email", "newsletter", "confirmed", "2026-06-01 10:00"),
+    form("2026-06-02 10:00", email="before@asks.example", consent=TO_CONFIRM),
+    consent("email", "elsewhere@mail.example", "email", "promotion", "confirmed", "2026-06-03 10:00"),
+    form("2026-06-02 10:00", email="elsewhere@mail.example", consent=TO_CONFIRM),
+    # topics, ends, and words that nobody knows
+    consent("email", "topical@mail.example", "email", "newsletter", "granted", "2026-06-01 10:00"),
+    consent("email", "topical@mail.example", "email", "newsletter", "withdrawn", "2026-06-02 10:00", topic="events"),
+    *(
+        consent("email", "one-topic@mail.example", "email", purpose, "withdrawn", "2026-06-01 10:00")
+        for purpose in ("newsletter", "promotion")
+    ),
+    consent("email", "one-topic@mail.example", "email", "newsletter", "granted", "2026-06-02 10:00", topic="Events"),
+    consent("email", "ended@mail.example", "email", "newsletter", "granted", "2026-06-01 10:00", expires_at="2026-06-29"),
+    consent("email", "ends@mail.example", "email", "newsletter", "granted", "2026-06-01 10:00", expires_at="2026-07-01"),
+    consent("email", "unending@mail.example", "email", "newsletter", "granted", "2026-06-01 10:00", expires_at="some day"),
+    *(
+        consent("email", "mistyped@mail.example", "email", purpose, "granted", "2026-06-01 10:00")
+        for purpose in ("newsletter", "promotion")
+    ),
+    consent("email", "mistyped@mail.example", "E-Mail", "news letter", "REVOKED", "2026-06-02 10:00"),
+    consent("email", "mistyped@mail.example", "e-mail", "newsletter", "granted", "2026-06-03 10:00"),
+    consent("email", "cryptic@mail.example", "email ", "newsletter", "Granted", "2026-06-01 10:00"),
+    consent("email", "cryptic@mail.example", "email", "newsletter", "3", "2026-06-02 10:00"),
+    # do not contact, said to us
+    consent("email", "never@mail.example", "all", "all", "do_not_contact", "2026-06-01 10:00"),
+    consent("email", "never@mail.example", "email", "newsletter", "granted", "2026-06-02 10:00"),
+    consent("email", "no-sms@mail.example", "sms", "newsletter", "do_not_contact", "2026-06-01 10:00"),
+    consent("email", "again@mail.example", "all", "all", "do_not_contact", "2026-06-01 10:00"),
+    consent("email", "again@mail.example", "email", "all", "may_contact", "2026-06-02 10:00"),
+    contact("c-word", email="word@mail.example", do_not_contact="opted out"),
     # two people whose statements meet when they turn out to be one
     consent("email", "merged@mail.example", "email", "newsletter", "granted", "2026-06-01 10:00"),
     consent("user_id", "u-merged", "email", "newsletter", "withdrawn", "2026-06-02 10:00"),
@@ -171,6 +215,7 @@ SENT = [
     (MESSAGE(6), "5000:1", "+8613911110003", "tencent/offer", "sms", "promotion"),
     (MESSAGE(7), "b-batch", "+8613911110010", "batch/offer", "sms", "promotion"),
     (MESSAGE(8), "b-batch", "+8613911110011", "batch/offer", "sms", "promotion"),
+    (MESSAGE(9), None, "confirms@mail.example", "mail/confirm", "email", "service_notice"),
 ]
 
 
@@ -241,10 +286,10 @@ def test_attendance_is_whole_however_it_was_told(house: House) -> None:
 
 def _consent(house: House, identifier: str, channel: str, purpose: str) -> str | None:
     found = house.column(
-        "select status from marts.consent_state where profile_id = ? and channel = ? and purpose = ?",
+        "select status from marts.consent_state where profile_id = ? and channel = ? and purpose = ? and topic = ?",
         house.profile(identifier),
         channel,
-        purpose,
+        *(purpose.split("/") if "/" in purpose else (purpose, "all")),
     )
     return found[0] if found else None
 
@@ -280,6 +325,28 @@ def _consent(house: House, identifier: str, channel: str, purpose: str) -> str |
         ("dnc@mail.example", "crm", "sales_contact", "withdrawn"),
         ("dnc@mail.example", "email", "order_update", None),
         ("fine@mail.example", "crm", "sales_contact", None),
+        ("asks@mail.example", "email", "newsletter", "pending"),
+        ("confirms@mail.example", "email", "newsletter", "granted"),
+        ("confirms@mail.example", "email", "newsletter/events", "granted"),
+        ("confirms@mail.example", "email", "service_notice", None),
+        ("typed@mail.example", "email", "newsletter", "granted"),
+        ("returns@mail.example", "email", "newsletter", "pending"),
+        ("regrets@mail.example", "email", "newsletter", "withdrawn"),
+        ("before@asks.example", "email", "newsletter", "pending"),
+        ("elsewhere@mail.example", "email", "newsletter", "pending"),
+        ("elsewhere@mail.example", "email", "promotion", None),
+        ("topical@mail.example", "email", "newsletter", "granted"),
+        ("topical@mail.example", "email", "newsletter/events", "withdrawn"),
+        ("one-topic@mail.example", "email", "newsletter", "withdrawn"),
+        ("one-topic@mail.example", "email", "newsletter/events", "granted"),
+        ("ended@mail.example", "email", "newsletter", "expired"),
+        ("ends@mail.example", "email", "newsletter", "granted"),
+        ("unending@mail.example", "email", "newsletter", "expired"),
+        ("mistyped@mail.example", "email", "newsletter", "withdrawn"),
+        ("mistyped@mail.example", "sms", "promotion", "withdrawn"),
+        ("cryptic@mail.example", "email", "newsletter", "withdrawn"),
+        ("never@mail.example", "email", "newsletter", "granted"),
+        ("word@mail.example", "email", "newsletter", "withdrawn"),
         ("forgotten@mail.example", "email", "promotion", "withdrawn"),
         ("forgotten@mail.example", "crm", "sales_contact", "withdrawn"),
     ],
@@ -289,9 +356,27 @@ def test_consent_is_what_was_said_last(house: House, person: str, channel: str, 
     assert _consent(house, person, channel, purpose) == status
 
 
+def test_what_was_confirmed_holds_since_then_and_says_by_what(house: House) -> None:
+    found = house.rows(
+        "select topic, since, evidence like 'consent:%', double_opt_in from marts.consent_state where profile_id = ? and channel = 'email' "
+        "and purpose = 'newsletter' order by topic",
+        house.profile("confirms@mail.example"),
+    )
+    since = at("2026-06-03 10:00").replace(tzinfo=None)
+    assert found == [("all", since, True, True), ("events", since, True, True)]
+
+
 @pytest.mark.parametrize(
     ("person", "expected"),
     [
+        (
+            "never@mail.example",
+            [(c, "do_not_contact", "marketing") for c in ("ads", "crm", "data", "email", "files", "sms", "web", "wechat")],
+        ),
+        ("no-sms@mail.example", [("sms", "do_not_contact", "marketing")]),
+        ("again@mail.example", [(c, "do_not_contact", "marketing") for c in ("ads", "crm", "data", "files", "sms", "web", "wechat")]),
+        ("one-topic@mail.example", []),
+        ("topical@mail.example", []),
         ("hard@mail.example", [("email", "hard_bounce", "all")]),
         ("soft@mail.example", [("email", "soft_bounces", "all")]),
         ("recovered@mail.example", []),

@@ -17,6 +17,7 @@ from activation.engine.errors import PlanRefused
 from activation.engine.gate.quiet_hours import loud_at
 from activation.engine.gate.quotas import counts, horizon
 from activation.engine.gate.times import begin, local, moment
+from activation.engine.gate.words import topic_of, words
 from activation.engine.models import Models
 from activation.engine.policies import Policies
 from activation.engine.warehouse import literal
@@ -85,6 +86,7 @@ def gather(
     loud = loud_at(window, "local_now", "zone", now) if window else "cast(null as timestamp)"
     began = "".join(f", {begin(per, 'local_now', 'zone')} as {per}_began" for per in ("day", "week", "month"))
     said = f"in ({literal(activation.channel)}, 'all')"
+    words_said, topic = words(connection, models, activation, now), literal(topic_of(activation) or "all")
     connection.execute(
         f"""
         create or replace temporary table gate_rows as
@@ -95,17 +97,26 @@ def gather(
             select previous_id, profile_id as id_now from {merges(connection, models)}
         ), words as (
             -- A withdrawal of unknown date is taken for the newest, a consent of unknown date for the oldest.
-            select coalesce(id_now, profile_id) as profile_id, max(coalesce(since, timestamp 'infinity')) filter (status = 'withdrawn') as withdrawn,
+            -- What is asked for and not confirmed says nothing, neither yes nor no.
+            select profile_id, max(coalesce(since, timestamp 'infinity')) filter (status = 'withdrawn') as withdrawn,
                 max(coalesce(since, timestamp '-infinity')) filter (status = 'granted') as granted,
-                max(coalesce(since, timestamp '-infinity')) filter (coalesce(status, '') not in ('withdrawn', 'granted')) as other
-            from {models.relation("consent_state").sql} left join merged on previous_id = profile_id
-            where channel {said} and purpose in ({literal(activation.spec.purpose)}, 'all')
-                and coalesce(id_now, profile_id) in (select profile_id from rows) group by 1
+                max(coalesce(since, timestamp '-infinity')) filter (coalesce(status, '') not in ('withdrawn', 'granted', 'pending')) as other,
+                max(coalesce(since, timestamp 'infinity')) filter (status = 'withdrawn' and by_name) as left_by_name,
+                max(coalesce(since, timestamp '-infinity')) filter (status = 'granted' and by_name) as taken_by_name,
+                coalesce(bool_or(status = 'pending'), false) as asked, coalesce(bool_or(status = 'expired'), false) as ended
+            from (
+                select coalesce(id_now, profile_id) as profile_id, since, status, topic <> 'all' as by_name
+                from {words_said} as said left join merged on previous_id = profile_id
+                where channel {said} and purpose in ({literal(activation.spec.purpose)}, 'all') and topic in ({topic}, 'all')
+            ) as t where profile_id in (select profile_id from rows) group by 1
         ), consents as (
             -- The newest word counts, whether it was said of this channel and purpose or of all; of two at once the withdrawal.
+            -- But who left a topic by its name has left it until it is taken again by its name.
             select profile_id, case
+                when left_by_name >= coalesce(taken_by_name, left_by_name) then 'withdrawn'
                 when withdrawn >= coalesce(granted, withdrawn) and withdrawn >= coalesce(other, withdrawn) then 'withdrawn'
                 when granted is not null and (withdrawn is null or granted > withdrawn) and (other is null or granted > other) then 'granted'
+                when asked then 'pending' when ended then 'expired'
                 end as status
             from words
         ), blocked as (

@@ -59,11 +59,14 @@ def _waterfall(activation: Activation) -> Iterator[Rule]:
 
 
 def _person(activation: Activation, basis: str) -> Iterator[Rule]:
-    what = f"{activation.spec.purpose} by {activation.channel}"
+    topic = activation.send.topic if activation.kind == "send" else None
+    what = f"{activation.spec.purpose}{f' ({topic})' if topic else ''} by {activation.channel}"
     nobody = "It belongs to no known profile, so nobody can be asked for consent."
     yield _rule("NO_PROFILE", "r.profile_id is null or not r.is_known", nobody)
     if basis == "consent":
         yield _rule("CONSENT_WITHDRAWN", "r.consent = 'withdrawn'", f"The person withdrew consent to {what}.")
+        yield _rule("CONSENT_PENDING", "r.consent = 'pending'", f"The person has not confirmed the consent to {what} yet.")
+        yield _rule("CONSENT_EXPIRED", "r.consent = 'expired'", f"The person's consent to {what} has ended.")
         yield _rule("NO_CONSENT", "r.consent is distinct from 'granted'", f"The person never consented to {what}.")
     elif basis == "objection":
         yield _rule("OBJECTED", "r.consent = 'withdrawn'", f"The person objected to {what}.")

@@ -3,8 +3,17 @@ with profiles as (
 ),
 
 consent as (
-    select * from {{ ref('consent_state') }}
-    where channel = 'email' and purpose = 'newsletter'
+    select
+        profile_id,
+        min(since) as since,
+        min_by(source, since) as source
+    from {{ ref('consent_state') }}
+    where
+        channel = 'email'
+        and purpose = 'newsletter'
+        -- asked for it, or for a topic of it, and did not take it back; who gets which topic, the gate knows
+        and status = 'granted'
+    group by profile_id
 )
 
 select
@@ -15,7 +24,5 @@ select
 from profiles
 join consent using (profile_id)
 where
-    -- asked for it, and did not take it back
-    consent.status = 'granted'
-    and profiles.email is not null
+    profiles.email is not null
     and not profiles.is_test

@@ -4,7 +4,7 @@ with profiles as (
 
 consent as (
     select * from {{ ref('consent_state') }}
-    where channel = 'sms' and purpose = 'promotion'
+    where channel = 'sms' and purpose = 'promotion' and topic = 'all'
 )
 
 select

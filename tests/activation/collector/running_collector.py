@@ -77,6 +77,13 @@ FORMS = {
             "consent": {"wording": "I agree.", "purposes": ["promotion"], "channels": ["sms"], "required": True},
         }
     ),
+    "letter": Form.model_validate(
+        {
+            "title": "The letter",
+            "fields": {"email": {"title": "E-mail", "format": "email"}},
+            "consent": {"wording": "Yes.", "purposes": ["newsletter"], "topic": "events", "channels": ["email"], "double_opt_in": True},
+        }
+    ),
 }
 
 
@@ -151,7 +158,7 @@ def start(
         bodies=Bodies(**(bodies or {})),
         rates=Rates(per_second, 3),
         forms=FORMS,
-        topics={"newsletter": "News and articles.", "product_news": "What is new in the product."},
+        topics={"newsletter": "News and articles.", "newsletter/events": "Fairs.", "product_news": "What is new in the product."},
     )
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", ws="none"))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)

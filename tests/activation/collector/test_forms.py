@@ -86,6 +86,14 @@ def test_a_field_that_the_form_does_not_have_is_refused(collect: Collect) -> Non
     assert running.kept(SOURCE) == []
 
 
+def test_a_consent_that_is_to_be_confirmed_lands_as_one_with_its_topic(collect: Collect) -> None:
+    running = collect()
+    assert running.http.post("/f/letter", json={"email": "ann@example.com", "_consent": True}).json()["success"] is True
+    assert running.kept(SOURCE)[0]["consent"] == {
+        "granted": True, "purposes": ["newsletter"], "topic": "events", "channels": ["email"], "wording": "Yes.", "double_opt_in": True,
+    }  # fmt: skip
+
+
 def test_a_form_that_needs_consent_is_not_taken_without(collect: Collect) -> None:
     running = collect()
     refused = running.http.post("/f/strict", data={"email": "ann@example.com"}, headers=ENGLISH)

@@ -19,7 +19,7 @@ def test_looking_changes_nothing_and_shows_every_topic_and_channel(collect: Coll
     running = collect()
     page = running.http.get(running.local(LINK))
     assert page.status_code == 200
-    for name in ("newsletter.email", "newsletter.sms", "newsletter.wechat", "product_news.email"):
+    for name in ("newsletter.email", "newsletter.sms", "newsletter.wechat", "newsletter/events.email", "product_news.email"):
         assert f'<select name="{name}"' in page.text
     assert "What is new in the product." in page.text
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
@@ -41,12 +41,21 @@ def test_what_is_chosen_is_kept_with_its_wording_for_the_receiver_of_the_message
     assert granted["wording"] in answer.text
 
 
+def test_a_part_of_a_purpose_can_be_left_by_its_name(collect: Collect) -> None:
+    running = collect()
+    running.http.post(running.local(LINK), data={"newsletter/events.email": "no"}, headers={"accept-language": "en"})
+    (record,) = running.kept(SOURCE)
+    assert (record["purpose"], record["topic"], record["channel"], record["status"]) == ("newsletter", "events", "email", "withdrawn")
+    assert record["wording"] == "the newsletter: events by e-mail: no, thanks"
+
+
 def test_one_button_ends_every_topic_on_every_channel(collect: Collect) -> None:
     running = collect()
     running.http.post(running.local(LINK), data={"everything": "no", "newsletter.email": "yes"}, headers={"accept-language": "zh-CN"})
     assert [(record["channel"], record["purpose"], record["status"]) for record in running.kept(SOURCE)] == [
-        ("all", "newsletter", "withdrawn"), ("all", "product_news", "withdrawn"),
+        ("all", "newsletter", "withdrawn"), ("all", "newsletter", "withdrawn"), ("all", "product_news", "withdrawn"),
     ]  # fmt: skip
+    assert [record.get("topic") for record in running.kept(SOURCE)] == [None, "events", None]
     assert "全部退订" in running.kept(SOURCE)[0]["wording"]
 
 

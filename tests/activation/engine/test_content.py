@@ -51,6 +51,16 @@ def clicked(html: str) -> list[str]:
 # -- what a message holds -------------------------------------------------------------------------------------------------
 
 
+def test_a_confirmation_leads_to_its_own_page_and_not_through_a_redirect(tmp_path: Path) -> None:
+    made = renderer(tmp_path, html='<a href="{{ confirm_url }}">yes</a> <a href="https://shop.example/">shop</a>')
+    made.confirms = "promotion"
+    html = orjson.loads(made.render(MESSAGE, "mei@mail.example", {"name": "Mei"}))["html"]
+    assert clicked(html) == ["https://shop.example/"]
+    (token,) = re.findall(r'href="https://c\.example/y/([^"]+)"', html)
+    link = LINKS.read(token, "confirm", NOW)
+    assert (link.message_id, link.channel, link.purpose) == (MESSAGE, "email", "promotion")
+
+
 def test_a_mail_has_a_subject_a_body_a_text_and_a_way_out(tmp_path: Path) -> None:
     made = mail(tmp_path, html='<body><h1>Hi {{ name }}</h1><p>Come <a href="https://shop.example/a">in</a></p></body>')
     assert (made["to"], made["subject"]) == ("mei@mail.example", "Hello Mei")

@@ -11,12 +11,15 @@ purposes as (
 )
 
 select
-    statements.evidence || ':' || channels.channel || ':' || purposes.purpose as consent_event_id,
+    statements.evidence || ':' || channels.channel || ':' || purposes.purpose || case when statements.topic = 'all' then '' else ':' || statements.topic end
+        as consent_event_id,
     statements.profile_id,
     channels.channel,
     purposes.purpose,
+    statements.topic,
     statements.status,
     statements.occurred_at,
+    statements.expires_at,
     statements.source,
     statements.evidence,
     statements.double_opt_in,
@@ -24,4 +27,3 @@ select
 from statements
 join channels on statements.channel in ('all', channels.channel)
 join purposes on statements.purpose in ('all', purposes.purpose)
-where statements.status in ('granted', 'withdrawn')

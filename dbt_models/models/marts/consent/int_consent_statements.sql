@@ -7,8 +7,17 @@ with machines as (
 
 identified as (
     select
-        'consent' as source, 'consent:' || consent_id as evidence, identifier_type, identifier,
-        channel, purpose, status, double_opt_in, wording, occurred_at
+        'consent' as source,
+        'consent:' || consent_id as evidence,
+        identifier_type,
+        identifier,
+        -- a no to something that nobody knows is a no to everything; a yes to it is none
+        case when status in ('withdrawn', 'do_not_contact') and coalesce(channel, '') not in (select channel from {{ ref('consent_channels') }}) then 'all' else channel end as channel,
+        case
+            when status like '%_contact' then 'all'
+            when status = 'withdrawn' and coalesce(purpose, '') not in (select purpose from {{ ref('consent_purposes') }}) then 'all' else purpose
+        end as purpose,
+        topic, status, double_opt_in, wording, occurred_at, expires_at
     from {{ ref('stg_consent__records') }}
     union all
     -- a box that was not ticked says nothing; it does not take back what was said before
@@ -16,7 +25,9 @@ identified as (
         'forms', 'forms:' || submissions.submission_id,
         {{ strongest_type(['submissions.email', 'submissions.phone']) | replace("'submissions.", "'") }},
         coalesce(submissions.email, submissions.phone),
-        channels.channel, purposes.purpose, 'granted', false, submissions.consent_wording, submissions.submitted_at
+        channels.channel, purposes.purpose, submissions.consent_topic,
+        -- anybody can write anybody's address into a form
+        case when submissions.consent_to_confirm then 'pending' else 'granted' end, false, submissions.consent_wording, submissions.submitted_at, null
     from {{ ref('stg_forms__submissions') }} as submissions
     join {{ ref('consent_channels') }} as channels on submissions.consent_channels like '%"' || channels.channel || '"%'
     join {{ ref('consent_purposes') }} as purposes on submissions.consent_purposes like '%"' || purposes.purpose || '"%'
@@ -27,7 +38,7 @@ identified as (
     union all
     select
         'crm', 'crm:' || contact_id, 'crm_contact_id', contact_id,
-        'all', purposes.purpose, 'withdrawn', false, 'do not contact', updated_at
+        'all', purposes.purpose, 'all', 'withdrawn', false, 'do not contact', updated_at, null
     from {{ ref('stg_crm__contacts') }}
     cross join {{ ref('consent_purposes') }} as purposes
     where
@@ -38,7 +49,7 @@ identified as (
     select
         'wechat', 'wechat:' || callback_id, 'wechat_openid', openid,
         'wechat', case event when 'subscribe' then 'newsletter' else 'all' end,
-        case event when 'subscribe' then 'granted' else 'withdrawn' end, false, event, occurred_at
+        'all', case event when 'subscribe' then 'granted' else 'withdrawn' end, false, event, occurred_at, null
     from {{ ref('stg_wechat__callbacks') }}
     where event in ('subscribe', 'unsubscribe')
 ),
@@ -46,8 +57,17 @@ identified as (
 -- unsubscribed through a link, or at the mail provider: from the message's purpose, or from all marketing if that is not known
 unsubscribed as (
     select
-        events.source, events.receipt_id as evidence, events.profile_id,
-        events.channel, purposes.purpose, 'withdrawn' as status, false as double_opt_in, events.event_type as wording, events.occurred_at
+        events.source,
+        events.receipt_id as evidence,
+        events.profile_id,
+        events.channel,
+        purposes.purpose,
+        'all' as topic,
+        'withdrawn' as status,
+        false as double_opt_in,
+        events.event_type as wording,
+        events.occurred_at,
+        cast(null as timestamp) as expires_at
     from {{ ref('fct_message_events') }} as events
     join {{ ref('consent_purposes') }} as purposes
         on case
@@ -60,8 +80,17 @@ unsubscribed as (
 -- somebody asked the CRM to forget them: nobody may go on as if nothing had been said
 forgotten as (
     select
-        events.source, events.event_id as evidence, events.profile_id,
-        'all' as channel, purposes.purpose, 'withdrawn' as status, false as double_opt_in, 'privacy deletion' as wording, events.occurred_at
+        events.source,
+        events.event_id as evidence,
+        events.profile_id,
+        'all' as channel,
+        purposes.purpose,
+        'all' as topic,
+        'withdrawn' as status,
+        false as double_opt_in,
+        'privacy deletion' as wording,
+        events.occurred_at,
+        cast(null as timestamp) as expires_at
     from {{ ref('fct_events') }} as events
     cross join {{ ref('consent_purposes') }} as purposes
     where events.event_name = 'CRM Privacy Deletion'
@@ -76,8 +105,17 @@ identifiers as (
 )
 
 select
-    identified.source, identified.evidence, identifiers.profile_id,
-    identified.channel, identified.purpose, identified.status, identified.double_opt_in, identified.wording, identified.occurred_at
+    identified.source,
+    identified.evidence,
+    identifiers.profile_id,
+    identified.channel,
+    identified.purpose,
+    identified.topic,
+    identified.status,
+    identified.double_opt_in,
+    identified.wording,
+    identified.occurred_at,
+    identified.expires_at
 from identified
 join identifiers using (identifier_type, identifier)
 union all

@@ -12,6 +12,17 @@ contact_points as (
     where field in ('email', 'phone', 'wechat_openid')
 ),
 
+said as (
+    select
+        *,
+        row_number() over (
+            partition by profile_id, channel
+            order by occurred_at desc, (status = 'do_not_contact')::int desc, evidence
+        ) as place
+    from {{ ref('fct_consent_events') }}
+    where status = 'do_not_contact' or (status = 'may_contact' and occurred_at <= {{ as_of() }})
+),
+
 bounces as (
     select * from {{ ref('int_address_bounces') }}
 ),
@@ -42,6 +53,11 @@ join identifiers on identifiers.identifier_type = 'crm_contact_id' and contacts.
 cross join {{ ref('consent_channels') }} as channels
 where contacts.do_not_contact and channels.channel in ('email', 'sms', 'wechat')
 union all
+-- and what was said to us: until it is taken back, whatever is agreed to in between
+select profile_id, channel, 'do_not_contact', 'marketing', occurred_at, evidence
+from said
+where status = 'do_not_contact' and place = 1
+union all
 -- nothing reaches somebody who has left the account
 select contact_points.profile_id, 'wechat', 'unsubscribed', 'all', followers.since, followers.evidence
 from {{ ref('int_wechat_followers') }} as followers
@@ -54,6 +70,10 @@ join {{ ref('consent_purposes') }} as purposes using (purpose)
 where purposes.is_marketing and states.channel in ('email', 'sms')
 group by states.profile_id, states.channel
 -- every kind of marketing was refused, not only one
-having bool_and(states.status = 'withdrawn') and count(*) = (select count(*) from {{ ref('consent_purposes') }} where is_marketing)
+having
+    bool_and(states.status = 'withdrawn') filter (where states.topic = 'all')
+    and count(*) filter (where states.topic = 'all') = (select count(*) from {{ ref('consent_purposes') }} where is_marketing)
+    -- and nothing of it was asked for again by name
+    and not coalesce(max(states.since) filter (where states.status = 'granted' and states.topic <> 'all') > max(states.since) filter (where states.topic = 'all'), false)
 union all
 select profile_id, channel, 'unsubscribed', 'marketing', since, evidence from {{ ref('int_provider_opt_outs') }}

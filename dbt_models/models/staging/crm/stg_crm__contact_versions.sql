@@ -34,7 +34,8 @@ select
     owner,
     city,
     country,
-    coalesce(try_cast(do_not_contact as boolean), false) as do_not_contact,
+    -- a word that is no plain yes or no is taken for a yes: whoever wrote something there meant something by it
+    coalesce(try_cast(do_not_contact as boolean), trim(do_not_contact) <> '', false) as do_not_contact,
     nullif(wechat_unionid, '') as wechat_unionid,
     try_cast(birthday as date) as birthday,
     {{ utc_timestamp('created_text') }} as created_at,

@@ -131,20 +131,31 @@ def test_what_a_cap_looks_back_at_is_kept(shop: SmallProject, sandbox: RunningSa
     shop.policy("frequency_caps", f"caps: [{cap}]")
     shop.policy("retention", "changelog_days: 10")
     shop.send(MAIL)
+    shop.sql("delete from consent_state")
     shop.run(MAIL, now=NOON - timedelta(days=20))
     let_go(shop)
     assert shop.rows("select count(*) from activation.sync_changelog") == [(kept_rows,)]
 
 
-def test_the_row_that_tells_of_a_held_message_is_kept(shop: SmallProject, sandbox: RunningSandbox, quick: None) -> None:
+def test_who_got_a_message_is_kept_for_the_day_they_unsubscribe_by_it(shop: SmallProject, sandbox: RunningSandbox) -> None:
+    shop.people(2)
+    shop.policy("retention", "changelog_days: 10")
+    shop.sql("delete from consent_state where profile_id = 'p_1'")
+    shop.send(MAIL)
+    shop.run(MAIL, now=NOON - timedelta(days=4000))
+    assert let_go(shop).changelog == 1
+    assert shop.rows("select profile_id, outcome, message_id is not null from activation.sync_changelog") == [("p_0", "sent", True)]
+
+
+def test_the_rows_that_tell_of_messages_are_kept_held_or_not(shop: SmallProject, sandbox: RunningSandbox, quick: None) -> None:
     shop.people(2)
     shop.policy("retention", "changelog_days: 10")
     shop.policy("frequency_caps", "caps: []")
     shop.send(SMS)
     sandbox.fault("aliyun_sms", "reset", match="13800000001", when="before")
     shop.run(SMS, now=NOON - timedelta(days=50))
-    assert let_go(shop).changelog == 1
-    assert shop.rows("select key from activation.sync_changelog") == [("p_1",)]
+    assert let_go(shop).changelog == 0
+    assert shop.rows("select key from activation.sync_changelog order by key") == [("p_0",), ("p_1",)]
 
 
 def test_it_may_be_kept_for_ever(shop: SmallProject, sandbox: RunningSandbox) -> None:
