@@ -162,16 +162,17 @@ class Renderer:
 
     def _tracked(self, message_id: str, body: str, ways_out: Set[str]) -> str:
         """Links to the web become signed redirects that carry the campaign; an open pixel stands at the end."""
-        assert self.links is not None
+        links = self.links
+        assert links is not None
 
         def put(match: re.Match[str]) -> str:
             target = html_text.unescape(match[3])
-            if target in ways_out or target.startswith(f"{self.links.base_url}/y/"):
+            if target in ways_out or target.startswith(f"{links.base_url}/y/"):
                 return match[0]
             return f"{match[1]}{match[2]}{html_text.escape(self._link(message_id, target))}{match[2]}"
 
         tracked = HREF.sub(put, body)
-        pixel = f'<img src="{html_text.escape(self.links.open(message_id))}" width="1" height="1" alt="">'
+        pixel = f'<img src="{html_text.escape(links.open(message_id))}" width="1" height="1" alt="">'
         return tracked.replace("</body>", f"{pixel}</body>") if "</body>" in tracked else tracked + pixel
 
     def _campaign(self, url: str) -> str:
