@@ -36,14 +36,12 @@ class Letter:
     message_id: str | None
 
 
-def after_settle(connection: duckdb.DuckDBPyConnection, activation: Activation, run: Mapping[str, Any], plan_file: Path) -> None:
+def after_settle(
+    connection: duckdb.DuckDBPyConnection, activation: Activation, run: Mapping[str, Any], plan_file: Path, failed: int
+) -> None:
     """Count the failures of a run, inside the transaction that settles it, from its `outcomes`. Done again it counts the same."""
-    failed = connection.execute(
-        "select 1 from outcomes where outcome in ('rejected', 'unknown') union all "
-        "select 1 from activation.sync_failures where ref = ? limit 1",
-        [activation.ref],
-    ).fetchone()
-    if failed is None:
+    earlier = connection.execute("select 1 from activation.sync_failures where ref = ? limit 1", [activation.ref]).fetchone()
+    if not failed and earlier is None:
         return  # nothing to count, and nothing to forget: a run of a million rows should not pay for that
     retry = activation.spec.retry
     parameters = {

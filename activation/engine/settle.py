@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,8 +17,9 @@ from activation.engine.errors import SluiceError
 from activation.engine.ledger import Ledger
 from activation.engine.warehouse import query, transaction
 
-MEMORY_LIMIT = "80MB"  # more is worked on on disk
+MEMORY_LIMIT = "64MB"  # more is worked on on disk
 PAGE = 20_000  # rows of the ledger read at once
+FAILED = ("rejected", "unknown", "invalid")
 OUTCOMES = ("sent", "rejected", "withheld", "unknown", "skipped", "invalid")
 
 
@@ -62,13 +63,13 @@ def settle(
     for name, value in {"plan": str(plan_file), "verdicts": str(verdicts), "stop_code": stop[0], "stop_reason": stop[1]}.items():
         connection.execute(f"set variable {name} = $value", {"value": value})
     connection.execute(query("outcomes"))
-    outcomes: dict[str, int] = dict.fromkeys(OUTCOMES, 0)
-    outcomes |= dict(connection.execute("select outcome, count(*) from outcomes group by 1").fetchall())
+    tally = _tally(connection)
+    outcomes = {name: sum(line.rows for line in tally if line.outcome == name) for name in OUTCOMES}
     planned = (connection.execute("select count(*) from read_parquet(?)", [str(plan_file)]).fetchone() or (0,))[0]
     if planned != sum(outcomes.values()):
         raise SluiceError(f"{ref}: the books of run {run_id} do not balance ({planned} planned, outcomes {outcomes}). Nothing was settled.")
     status = _status(result, outcomes)
-    operations = _operations(connection)
+    operations = _operations(tally)
     now = finished_at.replace(tzinfo=None)
     with transaction(connection):
         connection.execute("delete from activation.sync_changelog where run_id = ?", [run_id])
@@ -95,7 +96,9 @@ def settle(
         }
         for statement in connection.extract_statements(query("settle_snapshot")):
             connection.execute(statement, {name: parameters[name] for name in statement.named_parameters})
-        dead_letters.after_settle(connection, activation, run, plan_file)
+        if outcomes["unknown"]:
+            connection.execute(query("settle_uncertain"), {"ref": ref, "is_sync": parameters["is_sync"]})
+        dead_letters.after_settle(connection, activation, run, plan_file, failed=outcomes["rejected"] + outcomes["unknown"])
         counters = [
             operations[kind][count] for kind in ("add", "change", "remove") for count in ("planned", "attempted", "succeeded", "failed")
         ]
@@ -109,10 +112,7 @@ def settle(
                 planned, *(outcomes[name] for name in OUTCOMES), *counters, run["overridden_by"], run["override_reason"],
             ],
         )  # fmt: skip
-    reasons = connection.execute(
-        "select outcome, reason_code, min(reason), count(*) from outcomes where outcome <> 'sent' group by 1, 2 order by 1, 4 desc, 2"
-    ).fetchall()
-    return Settled(run_id, ref, status, planned, outcomes, reasons, operations)
+    return Settled(run_id, ref, status, planned, outcomes, _reasons(tally), operations)
 
 
 def _gather(connection: duckdb.DuckDBPyConnection, ledger: Ledger, run_id: str) -> None:
@@ -149,11 +149,47 @@ def _status(result: str, outcomes: Mapping[str, int]) -> str:
     return "failed_rows" if outcomes["rejected"] or outcomes["unknown"] or outcomes["invalid"] else "succeeded"
 
 
-def _operations(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
-    rows = connection.execute(
-        "select operation, count(*), count(*) filter (attempted), count(*) filter (outcome = 'sent'), "
-        "count(*) filter (outcome in ('rejected', 'unknown', 'invalid')) from outcomes group by 1"
+@dataclass(frozen=True)
+class _Line:
+    """So many rows of a run that had the same said of them."""
+
+    operation: str
+    outcome: str
+    attempted: bool
+    code: str
+    reason: str
+    rows: int
+
+
+def _tally(connection: duckdb.DuckDBPyConnection) -> list[_Line]:
+    """What became of a run, in one reading: `outcomes` is as large as the audience."""
+    counted = connection.execute(
+        "select operation, outcome, attempted, reason_code, min(reason) filter (outcome <> 'sent'), count(*) from outcomes group by 1, 2, 3, 4"
     ).fetchall()
-    found = {row[0]: row[1:] for row in rows}
-    names = ("planned", "attempted", "succeeded", "failed")
-    return {kind: dict(zip(names, found.get(kind, (0, 0, 0, 0)), strict=True)) for kind in ("add", "change", "remove")}
+    return [_Line(*row) for row in counted]
+
+
+def _reasons(tally: Sequence[_Line]) -> list[tuple[str, str, str, int]]:
+    """Why rows were not sent: by outcome, the most frequent first."""
+    found: dict[tuple[str, str], tuple[str, int]] = {}
+    for line in tally:
+        if line.outcome != "sent":
+            reason, rows = found.get((line.outcome, line.code), (line.reason, 0))
+            found[line.outcome, line.code] = (min(reason, line.reason, key=lambda said: (said is None, said)), rows + line.rows)
+    listed = [(outcome, code, reason, rows) for (outcome, code), (reason, rows) in found.items()]
+    return sorted(listed, key=lambda row: (row[0], -row[3], row[1] is None, row[1]))
+
+
+def _operations(tally: Sequence[_Line]) -> dict[str, dict[str, int]]:
+    def rows(kind: str, among: Callable[[_Line], bool]) -> int:
+        return sum(line.rows for line in tally if line.operation == kind and among(line))
+
+    return {
+        kind: {
+            "planned": rows(kind, lambda line: True),
+            "attempted": rows(kind, lambda line: line.attempted),
+            "succeeded": rows(kind, lambda line: line.outcome == "sent"),
+            "failed": rows(kind, lambda line: line.outcome in FAILED),
+        }
+        for kind in ("add", "change", "remove")
+    }
