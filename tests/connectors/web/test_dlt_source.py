@@ -19,6 +19,7 @@ from activation.engine.declarations import DeclarationErrors, Declarations
 from connectors.base import ConnectorError, Fatal, Pulled, Transient
 from connectors.sandbox import Sandbox
 from connectors.sandbox.hubspot import TOKEN
+from connectors.web import _dlt_pages
 from connectors.web.dlt_source import DltSource
 from tests.activation.engine.small_project import NOON, SmallProject
 
@@ -107,9 +108,10 @@ def test_the_first_pull_lands_everything_and_the_next_only_what_is_newer(project
 
 def test_a_pull_that_breaks_off_loses_nothing_though_the_newest_came_first(project_of: SmallProject, api: Api, monkeypatch: Any) -> None:
     monkeypatch.setattr(pulling, "ATTEMPTS", 1)
+    monkeypatch.setattr(_dlt_pages, "PAGE", 1)
     api.fail_at = 2
     cut = pulled(project_of)
-    assert (cut.complete, cut.passes_by_itself) == (False, True)
+    assert (cut.complete, cut.passes_by_itself, cut.landing.landed) == (False, True, 2)
     again = pulled(project_of)
     assert again.complete
     assert len(project_of.rows("select distinct payload->>'$.number' from raw.orders")) == 5
