@@ -141,6 +141,8 @@ def test_results_of_group_messages_speak_the_vocabulary_of_message_events(house:
         ("msg1/4", "failed", None),
     ]
     assert said[1][3] == at("2026-06-01 09:00").replace(tzinfo=None)
+    asked = house.column("select reason from marts.fct_message_events where source = 'wecom_tasks'")
+    assert sorted(asked)[-1] == "zhangsan was asked to send it: waiting"
 
 
 def test_who_was_added_or_removed_in_wecom_is_an_event_of_theirs(house: House) -> None:

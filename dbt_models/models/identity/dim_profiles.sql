@@ -58,6 +58,14 @@ activity as (
 
 worth as (
     select * from {{ ref('int_profile_value') }}
+),
+
+contacts as (
+    select contact_id, owner from {{ ref('stg_crm__contacts') }}
+),
+
+owners as (
+    select * from {{ ref('crm_owners') }}
 )
 
 select
@@ -80,6 +88,11 @@ select
     chosen.user_id,
     chosen.crm_contact_id,
     chosen.olist_mql_id,
+    contacts.owner,
+    owners.name as owner_name,
+    owners.email as owner_email,
+    owners.phone as owner_phone,
+    owners.wecom_userid as owner_wecom_userid,
     account_links.account_id,
     coalesce(chosen.company, accounts.name) as company,
     chosen.title,
@@ -128,3 +141,5 @@ left join touches using (profile_id)
 left join contact_points using (profile_id)
 left join activity using (profile_id)
 left join worth using (profile_id)
+left join contacts on chosen.crm_contact_id = contacts.contact_id
+left join owners on contacts.owner = owners.owner

@@ -27,7 +27,8 @@ with receipts as (
         'wecom_tasks:' || result_id, 'wecom_tasks', 'wechat',
         status,
         null, provider_id, 'wecom_external_userid', external_userid,
-        status, null, null, false, occurred_at, _batch_id, _landed_at
+        -- nobody but the member sends it
+        member_id || ' was asked to send it: ' || status, null, null, false, occurred_at, _batch_id, _landed_at
     from {{ ref('stg_wecom__message_results') }}
     union all
     select
