@@ -22,11 +22,21 @@ NAMES = {
     "scores": r"(score|int_score|fct_score)_[a-z_]+",
     "segments": r"segment_[a-z0-9_]+",
     "syncs": r"sync_[a-z]+_[a-z_]+",
+    "explain": r"explain_[a-z_]+",
     "reports": r"rpt_[a-z_]+",
 }
 UNIT_TESTED = ("tag_", "score_", "segment_", "rpt_")
 # Intermediate models may have a grain that no single column names.
-KEYLESS = ("int_", "bridge_profile_accounts", "fct_consent_events", "segment_sizes", "segment_overlaps")
+KEYLESS = (
+    "int_",
+    "bridge_profile_accounts",
+    "fct_consent_events",
+    "segment_sizes",
+    "segment_overlaps",
+    "segment_reasons",
+    "explain_identifiers",
+    "explain_profiles",
+)
 PERSONAL = {
     "email",
     "phone",
@@ -99,7 +109,7 @@ def test_only_staging_reads_sources_and_it_reads_nothing_else(models: dict[str, 
 
 def test_layers_are_only_read_from_the_left_to_the_right(models: dict[str, Any]) -> None:
     """Profiles look at marts for stage and channel; everything else flows one way."""
-    rank = {"staging": 0, "identity": 1, "marts": 1, "tags": 2, "scores": 2, "segments": 3, "syncs": 4, "reports": 4}
+    rank = {"staging": 0, "identity": 1, "marts": 1, "tags": 2, "scores": 2, "segments": 3, "explain": 4, "syncs": 4, "reports": 4}
     for name, node in models.items():
         for parent in node.depends_on.nodes:
             if parent.startswith("model."):

@@ -69,6 +69,57 @@ def test_members_are_counted_once_in_every_book(house: House) -> None:
     )
 
 
+def test_everybody_is_in_or_out_of_every_segment_and_the_view_says_why(house: House) -> None:
+    people = house.rows("select count(*) from identity.dim_profiles")[0][0]
+    segments = dict(house.rows("select segment, count(*) from segments.segment_reasons group by 1"))
+    assert len(segments) > 10
+    assert set(segments.values()) == {people}
+    assert house.rows("select count(*) from segments.segment_reasons where is_member") == house.rows(
+        "select count(*) from segments.segment_members"
+    )
+    assert house.rows("from segments.segment_reasons where not is_member and coalesce(reason, '') = ''") == []
+
+
+def test_of_a_rule_the_view_says_all_that_does_not_hold_and_nothing_that_does(house: House) -> None:
+    schemas = dict(house.rows("select table_name, table_schema from information_schema.tables"))
+    for model, rule in Declarations.collect(Project(REPOSITORY)).segments.items():
+        outside = dict(
+            house.rows(
+                "select profile_id, reason from segments.segment_reasons where segment = ? and not is_member and reason not like 'one of our own%'",
+                model,
+            )
+        )
+        assert outside
+        for words, truth in compiled.truths(rule):
+            query = exp.select("p.profile_id").from_("identity.dim_profiles as p").where(truth)
+            holds = set(house.column(for_warehouse(query, lambda name: exp.table_(name, db=schemas[name]), NOW)))
+            assert [profile for profile, reason in outside.items() if (words in reason) == (profile in holds)] == [], (model, words)
+
+
+def test_one_view_says_of_a_person_what_the_models_know(house: House) -> None:
+    counted = dict(house.rows("select topic, count(*) from explain.explain_profiles group by 1"))
+    books = {
+        "segment": "segments.segment_reasons",
+        "tag": "tags.tag_assignments",
+        "score": "scores.score_profiles",
+        "score component": "scores.score_components",
+        "consent": "marts.consent_state",
+        "suppression": "marts.suppressions",
+        "lifecycle": "marts.profile_lifecycle",
+        "identifier": "explain.explain_identifiers",
+    }
+    assert counted == {topic: house.rows(f"select count(*) from {table}")[0][0] for topic, table in books.items()}
+    assert house.rows("from explain.explain_profiles where profile_id is null or subject is null or verdict is null") == []
+
+
+def test_every_identifier_of_a_person_is_explained(house: House) -> None:
+    everyone = "select identifier_type, identifier, profile_id from {} order by all"
+    assert house.rows(everyone.format("identity.bridge_profile_identifiers")) == house.rows(
+        everyone.format("(select distinct identifier_type, identifier, profile_id from explain.explain_identifiers)")
+    )
+    assert house.rows("from explain.explain_identifiers where verdict = 'joined' and (reason is null or evidence is null)") == []
+
+
 def test_everything_that_happened_belongs_to_somebody(house: House) -> None:
     assert (
         house.rows("select source, count(*) from marts.fct_events where profile_id is null and not is_bot group by 1 having count(*) > 50")

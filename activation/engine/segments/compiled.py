@@ -59,6 +59,17 @@ def _first(rule: Rule, found: exp.Select) -> exp.Select:
     return select("t.profile_id", "t.reason").from_(ranked.subquery("t")).where(f"t.place <= {top.count}")
 
 
+def absence(rule: Rule) -> exp.Expr:
+    """Why the row `p` of dim_profiles, which is not in the segment, is not: in words what of the rule does not hold."""
+    missing = [
+        exp.Case().when(exp.not_(exp.func("coalesce", truth, exp.false())), exp.Literal.string(words)) for words, truth in truths(rule)
+    ]
+    faults = exp.Anonymous(this="concat_ws", expressions=[exp.Literal.string("; "), *missing])
+    said = exp.DPipe(this=exp.Literal.string("not: "), expression=exp.func("nullif", faults, exp.Literal.string("")))
+    case = exp.Case().when(exp.column("is_test", table="p"), exp.Literal.string("one of our own, for tests"))
+    return case.else_(exp.func("coalesce", said, exp.Literal.string("all of it holds, but others come first")))
+
+
 def truths(rule: Rule) -> list[tuple[str, exp.Expr]]:
     """What the rule asks for, one thing after the other, each in words and as a truth about the row `p` of dim_profiles."""
     root = rule.root

@@ -1,4 +1,4 @@
-"""The models that dbt reads beside those somebody wrote: one for each rule, and `segment_members` over all segments.
+"""The models that dbt reads beside those somebody wrote: one for each rule, and `segment_members` and `segment_reasons` over all segments.
 
 They stand in `.sluice/models`, which is never under version control: the YAML is the truth. The same declarations give the same bytes,
 and a file that is the same already is not touched, so that dbt does not parse it anew.
@@ -11,10 +11,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from sqlglot import exp, select
+
 from activation.engine import columns
 from activation.engine.project import Project
 from activation.engine.segments import compiled
-from activation.engine.segments.references import for_dbt
+from activation.engine.segments.references import for_dbt, model
 from activation.engine.segments.tree import BOOKS, Rule
 
 PROFILE_ID = "The person, stable over rebuilds and merges: `p_` and 16 hexadecimal digits."
@@ -33,6 +35,12 @@ def write(project: Project, rules: Mapping[str, Rule], into: Path | None = None)
             "segment_members",
             "One row per segment and person who is in it now.",
             {"segment_member_id": "The segment and the person.", "segment": "The segment's model."},
+        )
+        wanted["segment_reasons.sql"] = _reasons(project, rules)
+        wanted["segment_reasons.yml"] = _yml(
+            "segment_reasons",
+            "One row per segment and person, whether in it or not.",
+            {"segment": "The segment's model.", "is_member": "Whether the person is in it now."},
         )
     folder = (into or project.generated) / "segments"
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,6 +69,23 @@ def _members(project: Project, rules: Mapping[str, Rule]) -> str:
     return "-- made of the segments there are: a change here is lost\n" + "\nunion all\n".join(parts or [nobody]) + "\n"
 
 
+def _reasons(project: Project, rules: Mapping[str, Rule]) -> str:
+    """Who is in it, with the segment's own reason; who is not, with what of the rule does not hold. SQL does not say what keeps somebody out."""
+    parts = ["select\n    segment,\n    profile_id,\n    true as is_member,\n    reason\nfrom {{ ref('segment_members') }}"]
+    for name in sorted(_segments(project, rules)):
+        reason = compiled.absence(rules[name]) if name in rules else exp.Literal.string("the SQL of the segment does not select them")
+        query = select(
+            exp.alias_(exp.Literal.string(name), "segment"),
+            "p.profile_id",
+            exp.alias_(exp.false(), "is_member"),
+            exp.alias_(reason, "reason"),
+        ).from_(model("dim_profiles", "p"))
+        is_in = exp.and_("m.profile_id = p.profile_id", exp.column("segment", table="m").eq(exp.Literal.string(name)))
+        outside = query.join(model("segment_members", "m"), on=is_in, join_type="left").where("m.profile_id is null")
+        parts.append(for_dbt(outside))
+    return "-- made of the segments there are: a change here is lost\n" + "\nunion all\n".join(parts) + "\n"
+
+
 def _segments(project: Project, rules: Mapping[str, Rule]) -> dict[str, bool]:
     """Every segment of people, with whether it says why. One about something else than people has no members."""
     found = dict.fromkeys(rules, True)
@@ -78,8 +103,8 @@ def _yml(name: str, description: str, more: Mapping[str, str]) -> str:
     of_columns: list[dict[str, object]] = [{"name": column, "description": text} for column, text in described.items()]
     if "segment_member_id" in more:
         of_columns[0]["data_tests"] = ["unique", "not_null"]
-    model = {"name": name, "description": _plain(description), "columns": of_columns}
-    return json.dumps({"version": 2, "models": [model]}, ensure_ascii=False, indent=2) + "\n"
+    described_model = {"name": name, "description": _plain(description), "columns": of_columns}
+    return json.dumps({"version": 2, "models": [described_model]}, ensure_ascii=False, indent=2) + "\n"
 
 
 def _plain(text: str) -> str:

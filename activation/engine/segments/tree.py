@@ -44,7 +44,7 @@ EVENT_COLUMNS = {
 }  # fmt: skip
 DEEPEST = 12
 # The tables about segments are called like segments, and are none.
-BOOKS = {"segment_members", "segment_changes", "segment_sizes", "segment_overlaps"}
+BOOKS = {"segment_members", "segment_reasons", "segment_changes", "segment_sizes", "segment_overlaps"}
 
 
 @dataclass(frozen=True)
