@@ -158,9 +158,12 @@ def build(
 
 @app.command(name="list")
 def list_(context: typer.Context, json: Json = False) -> None:
-    """Show what is declared: sources, destinations, syncs, sends."""
+    """Show what is declared: segments to choose from, syncs, sends, sources, destinations."""
+    from activation.engine.segments.catalogue import catalogue
+
     session: Session = context.obj
-    screens.declared(session.declarations(), json)
+    declarations = session.declarations()
+    screens.declared(declarations, catalogue(session.project, declarations), json)
 
 
 @app.command()

@@ -39,6 +39,7 @@ from activation.engine.project import Project
 from activation.engine.run import Preview
 from activation.engine.samples import mask as mask
 from activation.engine.samples import sample_rows
+from activation.engine.segments.catalogue import Listed
 from activation.engine.settle import OUTCOMES, Settled
 
 WIDTH = None if sys.stdout.isatty() else 160  # piped output must not wrap at 80
@@ -211,13 +212,14 @@ def built(report: BuildReport, json: bool) -> None:
     return None
 
 
-def declared(declarations: Declarations, json: bool) -> None:
+def declared(declarations: Declarations, segments: Sequence[Listed], json: bool) -> None:
     activations = declarations.activations.values()
     if json:
         return as_json(
             {
                 "sources": declarations.sources and {k: v.model_dump() for k, v in declarations.sources.items()},
                 "destinations": {k: v.connector_name for k, v in declarations.destinations.items()},
+                "segments": {s.name: s.said for s in segments},
                 "syncs": {a.ref: a.spec.model_dump() for a in activations if a.kind == "sync"},
                 "sends": {a.ref: a.spec.model_dump() for a in activations if a.kind == "send"},
             }
@@ -227,6 +229,7 @@ def declared(declarations: Declarations, json: bool) -> None:
         for a in activations
         if a.kind == "sync"
     ]
+    table("Segments", ("segment", "people", "in", "who"), [segment.row for segment in segments], right=(1,))
     table("Syncs", ("ref", "model", "connector", "mode", "purpose", "schedule"), syncs)
     sends = [
         (a.ref, ", ".join(a.send.audience.include), a.destination.connector_name, a.send.content, a.send.purpose, a.send.schedule or "")

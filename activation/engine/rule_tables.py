@@ -24,7 +24,7 @@ FIELDS = {
 }  # fmt: skip
 # The columns that a table must have, and which of them are numbers.
 TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "score_models": (("model", "kind", "fit_model"), ()),
+    "score_models": (("model", "kind", "fit_model", "is_enabled"), ()),
     "score_bands": (("model", "band", "min_score"), ("min_score",)),
     "score_groups": (("model", "rule_group", "group_cap"), ("group_cap",)),
     "score_rules": (
@@ -170,6 +170,8 @@ def _score_model(read: _Reader, name: str, line: int, row: Row) -> None:
     read.needed(name, line, row, "model")
     read.once(name, line, row, "model")
     read.one_of(name, line, "kind", row["kind"], {"engagement", "fit"})
+    if row["is_enabled"].lower() not in {"true", "false"}:
+        read.fault(name, line, "`is_enabled` must be true or false.")
     if row["fit_model"]:
         read.one_of(
             name, line, "score model", row["fit_model"], {other["model"] for _, other in read.tables[name] if other["kind"] == "fit"}

@@ -137,6 +137,20 @@ def test_a_project_without_declarations_is_none(shop: SmallProject, sluice: Slui
     assert "is not a Sluice project: it has no activation." in said.err
 
 
+def test_the_segments_there_are_to_choose_from_are_listed_with_how_many_are_in_them(shop: SmallProject, sluice: Sluice) -> None:
+    shop.people(3)
+    shop.write("activation/segments/named.yml", "description: Whose name we know.\nrule: {profile: {first_name: {known: true}}}\n")
+    listed = sluice("list", "--json").json["segments"]
+    assert listed["segment_everyone"] == {"description": "", "people": 3, "written_in": "SQL"}
+    assert listed["segment_named"] == {
+        "description": "Whose name we know.", "people": None, "written_in": "activation/segments/named.yml",
+    }  # fmt: skip
+    shop.project.manifest.unlink()
+    said = sluice("list").out
+    assert "segment_everyone" in said
+    assert "not built" in said
+
+
 def test_a_replay_does_not_reach_people(shop: SmallProject, sluice: Sluice, monkeypatch: pytest.MonkeyPatch) -> None:
     ref = shop.sync("hubspot/people")
     monkeypatch.setenv("SLUICE_SANDBOX_URL", "https://api.hubapi.example")
@@ -168,7 +182,7 @@ def test_what_a_machine_reads_is_json(shop: SmallProject, sluice: Sluice, tmp_pa
     shop.send("mail/hello")
     shop.write("activation/sources/clicks.yml", "files: '*.jsonl'\nformat: jsonl\nkey: [[id]]\n")
     (tmp_path / "a.jsonl").write_text('{"id":1}\nnonsense\n')
-    assert list(sluice("list", "--json").json) == ["sources", "destinations", "syncs", "sends"]
+    assert list(sluice("list", "--json").json) == ["sources", "destinations", "segments", "syncs", "sends"]
     landed = sluice("land", tmp_path / "a.jsonl", "--json").json["sources"]["clicks"]
     assert (landed["read"], landed["landed"], landed["quarantined"]) == (2, 1, 1)
     assert sluice("--as-of", NOON, "plan", "files/people", "--json").json["counts"]["add"] == 2

@@ -68,7 +68,7 @@ def house(new_house: Callable[[], House]) -> House:
     rows = []
     for number in range(900):
         rule = draw.choice(rules)
-        path = "/careers/1" if rule["path_like"] != "%" else draw.choice(["/", "/careers", None])
+        path = rule["path_like"].replace("%", "/1") if rule["path_like"] != "%" else draw.choice(["/", "/careers", None])
         when = NOW - timedelta(days=draw.choice([0, 1, 2, 3, 7, 10, 14, 20, 28, 45, 61, 90]), hours=draw.randrange(9))
         # nobody knows p_3, and p_4 has been away for long
         when = when - timedelta(days=100) if number % 5 == 4 else when
@@ -87,8 +87,11 @@ def house(new_house: Callable[[], House]) -> House:
     house.execute(EVENT.format(columns="page_path, value", marks="?, ?, ?, ?, ?, ?, ?, ?"), rows)
     house.execute(EVENT.format(columns="value", marks="'late', 'p_0', 'web', 'Order Paid', timestamp '2026-07-01', 1.0, false"))
     scores = ["int_score_rules", "int_score_days", "int_score_attributes", "score_components", "score_profiles", "score_engagement"]
-    house.dbt.run(["build", "--resource-type", "seed", "--resource-type", "model"], house.project.warehouse, NOW,
-                  [*scores, "score_rules", "score_rule_overrides", "score_groups", "score_bands", "score_models", "free_mail_domains"])  # fmt: skip
+    seeds = ["score_rules", "score_rule_overrides", "score_groups", "score_bands", "score_models", "free_mail_domains"]
+    house.dbt.run(["build", "--resource-type", "seed"], house.project.warehouse, NOW, seeds)
+    # the presets of other industries than the ones that are shipped switched on, but for one
+    house.execute("update seeds.score_models set is_enabled = true where model <> 'appointment'")
+    house.dbt.run(["build", "--resource-type", "model"], house.project.warehouse, NOW, scores)
     return house
 
 
@@ -118,7 +121,7 @@ def expected(house: House, profile_id: str, model: str) -> float:
     return max(sum(min(points, caps[group]) for group, points in groups.items()), 0.0)
 
 
-@pytest.mark.parametrize("model", ["engagement", "purchase"])
+@pytest.mark.parametrize("model", ["engagement", "purchase", "enrolment", "application"])
 def test_every_score_is_what_the_formula_gives(house: House, model: str) -> None:
     scores = dict(house.rows("select profile_id, score from scores.score_profiles where model = ?", model))
     assert set(scores) == {f"p_{number}" for number in range(5)}
@@ -181,14 +184,24 @@ def test_a_grade_is_the_fit_and_the_engagement(house: House) -> None:
         assert grade == (fit or "D") + str("ABCD".index(band) + 1), profile_id
 
 
+def test_a_preset_that_is_not_switched_on_scores_nobody(house: House) -> None:
+    shipped = {row["model"]: row["is_enabled"] for row in seed("score_models")}
+    assert [model for model, enabled in shipped.items() if enabled == "true"] == ["engagement", "fit", "purchase"]
+    assert {word for row in seed("score_models") for word in row["preset"].split()} == {
+        "b2b_software", "retail", "education", "finance", "medical",
+    }  # fmt: skip
+    assert house.rows("select count(*) from scores.score_components where model = 'appointment'") == [(0,)]
+    assert house.rows("select count(*) > 0 from scores.score_components where model = 'enrolment'") == [(True,)]
+
+
 def test_a_preset_can_be_weighed_otherwise_or_taken_out(house: House) -> None:
     house.execute(
         "insert into seeds.score_rule_overrides (model, rule, is_enabled, weight) values ('engagement', 'page_viewed', null, 99), ('engagement', 'careers_viewed', false, null)"
     )
     try:
-        assert house.rows("select rule, weight, daily_cap from scores.int_score_rules where rule in ('page_viewed', 'careers_viewed')") == [
-            ("page_viewed", 99, 5)
-        ]
+        assert house.rows(
+            "select rule, weight, daily_cap from scores.int_score_rules where model = 'engagement' and rule in ('page_viewed', 'careers_viewed')"
+        ) == [("page_viewed", 99, 5)]
     finally:
         house.execute("delete from seeds.score_rule_overrides")
 

@@ -89,6 +89,8 @@ def test_a_score_that_trembles_between_two_thresholds_crosses_nothing(new_house:
     house = new_house()
     house.execute("create schema scores")
     house.execute("create schema seeds")
+    house.execute("create schema identity")
+    house.execute("create table identity.profile_merges (previous_id varchar, profile_id varchar)")
     house.execute(
         "create table seeds.score_thresholds as select 'engagement' as model, 'hot' as threshold, 60.0 as rises_at, 50.0 as falls_at"
     )
@@ -100,3 +102,22 @@ def test_a_score_that_trembles_between_two_thresholds_crosses_nothing(new_house:
     assert house.rows(
         "select crossing_number, direction, score, strftime(crossed_at, '%d') from scores.fct_score_crossings order by 1"
     ) == [(1, "up", 61, "03"), (2, "down", 49, "06"), (3, "up", 60, "08")]
+
+
+def test_who_is_found_to_be_somebody_else_does_not_cross_again(new_house: Callable[[], House]) -> None:
+    house = new_house()
+    for schema in ("scores", "seeds", "identity"):
+        house.execute(f"create schema {schema}")
+    house.execute("create table identity.profile_merges (previous_id varchar, profile_id varchar)")
+    house.execute(
+        "create table seeds.score_thresholds as select 'engagement' as model, 'hot' as threshold, 60.0 as rises_at, 50.0 as falls_at"
+    )
+    for day, scores in enumerate(([("p_a", 70), ("p_b", 10)], [("p_b", 70)], [("p_b", 45)], [("p_b", 65)]), 1):
+        people = ", ".join(f"('engagement', '{who}', {score}, 'A1')" for who, score in scores)
+        house.execute(f"create or replace table scores.score_profiles as from (values {people}) as t (model, profile_id, score, grade)")
+        if day == 2:
+            house.execute("insert into identity.profile_merges values ('p_a', 'p_b')")
+        house.dbt.run(["run"], house.project.warehouse, at(f"2026-06-0{day} 00:00"), ["fct_score_crossings"])
+    assert house.rows(
+        "select profile_id, crossing_number, direction, strftime(crossed_at, '%d') from scores.fct_score_crossings order by crossed_at"
+    ) == [("p_a", 1, "up", "01"), ("p_b", 2, "down", "03"), ("p_b", 3, "up", "04")]

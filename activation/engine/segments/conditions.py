@@ -256,28 +256,10 @@ def _text(value: Any) -> str:
 
 
 def _stages_reached() -> exp.Select:
-    """Each step forward of a person in the lifecycle, with the stage before it."""
-    furthest = (
-        select(
-            "v.profile_id",
-            "v.occurred_at",
-            "v.stage as value",
-            "s.rank",
-            "v.evidence",
-            "max(s.rank) over (partition by v.profile_id order by v.occurred_at, s.rank, v.evidence "
-            "rows between unbounded preceding and 1 preceding) as rank_before",
-        )
-        .from_(model("int_lifecycle_evidence", "v"))
-        .join(model("lifecycle_stages", "s"), on="v.stage = s.stage")
-        .where(exp.LTE(this=exp.column("occurred_at", table="v"), expression=as_of()))
-    )
-    return (
-        select("f.profile_id", "f.occurred_at", "f.value", "b.stage as previous")
-        .from_(furthest.subquery("f"))
-        # Everybody begins as a visitor.
-        .join(model("lifecycle_stages", "b"), on="b.rank = coalesce(f.rank_before, 0)")
-        .where("f.rank > coalesce(f.rank_before, 0)")
-    )
+    """Each move of a person in the lifecycle, forward or back, with the stage before it."""
+    moved = exp.column("transitioned_at", table="v")
+    columns = ("v.profile_id", "v.transitioned_at as occurred_at", "v.to_stage as value", "v.from_stage as previous")
+    return select(*columns).from_(model("fct_lifecycle_transitions", "v")).where(exp.LTE(this=moved, expression=as_of()))
 
 
 def _score(leaf: Leaf, time_zone: str, person: str) -> exp.Expr:
@@ -351,7 +333,12 @@ def _reachable(leaf: Leaf, time_zone: str, person: str) -> exp.Expr:
     agreed = (
         select("g.profile_id")
         .from_(model("consent_state", "g"))
-        .where(exp.column("channel", table="g").eq(channel), exp.column("purpose", table="g").eq(purpose), "g.status = 'granted'")
+        .where(
+            exp.column("channel", table="g").eq(channel),
+            exp.column("purpose", table="g").eq(purpose),
+            "g.topic = 'all'",
+            "g.status = 'granted'",
+        )
     )
     return _all([address, _not(_among(person, blocked.where(about_it))), _among(person, agreed)])
 

@@ -7,16 +7,25 @@ thresholds as (
     select * from {{ ref('score_thresholds') }}
 ),
 
+merges as (
+    select distinct previous_id, profile_id from {{ ref('profile_merges') }}
+),
+
 before as (
     {% if is_incremental() %}
     select
-        model,
-        threshold,
-        profile_id,
-        crossing_number,
-        direction
-    from {{ this }}
-    qualify row_number() over (partition by model, threshold, profile_id order by crossing_number desc) = 1
+        last_ones.model,
+        last_ones.threshold,
+        coalesce(merges.profile_id, last_ones.profile_id) as profile_id,
+        max(last_ones.crossing_number) as crossing_number,
+        -- of two who turn out to be one person: if one was above, it has been told
+        max(last_ones.direction) as direction
+    from (
+        select * from {{ this }}
+        qualify row_number() over (partition by model, threshold, profile_id order by crossing_number desc) = 1
+    ) as last_ones
+    left join merges on last_ones.profile_id = merges.previous_id
+    group by 1, 2, 3
     {% else %}
     select
         cast(null as varchar) as model, cast(null as varchar) as threshold, cast(null as varchar) as profile_id,

@@ -35,4 +35,8 @@ select
 from rules
 left join overrides using (model, rule)
 left join groups using (model, rule_group)
-where coalesce(overrides.is_enabled, true)
+join {{ ref('score_models') }} as models using (model)
+where
+    coalesce(overrides.is_enabled, true)
+    -- presets of other industries wait to be switched on
+    and models.is_enabled

@@ -60,7 +60,7 @@ WRONG = {
     "a threshold upside down": ("score_thresholds", "engagement,odd,50,60", "`falls_at` must not be above `rises_at`."),
     "a model without a lowest band": (
         "score_models",
-        "new,engagement,fit,New",
+        "new,engagement,fit,,true,New",
         "score_bands has no band of `new` that begins at 0, so who has few points would have no score.",
     ),
     "a tag of no dimension": (

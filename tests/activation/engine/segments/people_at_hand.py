@@ -31,13 +31,12 @@ create table fct_events (
 );
 create table tag_assignments (profile_id varchar, tag varchar, dimension varchar, first_seen_at timestamp);
 create table profile_lifecycle (profile_id varchar, stage varchar, since timestamp);
-create table int_lifecycle_evidence (profile_id varchar, stage varchar, occurred_at timestamp, evidence varchar);
-create table lifecycle_stages (stage varchar, rank integer);
+create table fct_lifecycle_transitions (profile_id varchar, from_stage varchar, to_stage varchar, transitioned_at timestamp);
 create table score_profiles (model varchar, profile_id varchar, score double, grade varchar);
 create table segment_hot (profile_id varchar);
 create table segment_history (segment varchar, profile_id varchar, change varchar, change_number bigint, changed_at timestamp);
 create table suppressions (profile_id varchar, channel varchar, scope varchar);
-create table consent_state (profile_id varchar, channel varchar, purpose varchar, status varchar);
+create table consent_state (profile_id varchar, channel varchar, purpose varchar, topic varchar, status varchar);
 create table consent_purposes (purpose varchar, is_marketing boolean);
 create table bridge_profile_identifiers (profile_id varchar, identifier varchar, own_profile_id varchar);
 create table vips (identifier varchar);
@@ -113,9 +112,8 @@ def world() -> duckdb.DuckDBPyConnection:
             )
         )
     fill("fct_events", events)
-    fill("lifecycle_stages", [(stage, rank) for rank, stage in enumerate(STAGES)])
-    evidence = [(draw.choice(people), draw.choice(STAGES[1:]), moment(), f"v_{n}") for n in range(700)]
-    fill("int_lifecycle_evidence", evidence)
+    moves = [(draw.choice(people), *draw.sample(STAGES, 2), moment()) for _ in range(700)]
+    fill("fct_lifecycle_transitions", moves)
     fill("profile_lifecycle", [(p, draw.choice(STAGES), moment()) for p in people])
     tags = [("interest", "interest:coffee"), ("interest", "interest:desks"), ("industry", "industry:retail")]
     fill("tag_assignments", [(p, tag, dimension, moment()) for p in people for dimension, tag in tags if draw.random() < 0.3])
@@ -147,7 +145,8 @@ def world() -> duckdb.DuckDBPyConnection:
         "suppressions",
         [(p, channel, draw.choice(["all", "marketing"])) for p in people for channel in ("email", "sms") if draw.random() < 0.2],
     )
-    fill("consent_state", [(p, "email", "newsletter", draw.choice(["granted", "withdrawn"])) for p in people if draw.random() < 0.6])
+    said = [(p, "email", "newsletter", topic, draw.choice(["granted", "withdrawn"])) for p in people for topic in ("all", "events")]
+    fill("consent_state", [row for row in said if draw.random() < 0.6])
     fill("consent_purposes", [("newsletter", True), ("order_update", False)])
     fill("bridge_profile_identifiers", [(p, f"{p}@mail.example", f"own_{i}") for i, p in enumerate(people)])
     fill("vips", [("p_3@mail.example",), ("own_4",), ("p_5",), (None,), ("nobody",)])

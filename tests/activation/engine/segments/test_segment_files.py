@@ -93,7 +93,8 @@ def shop(tmp_path: Path) -> Project:
         "create table bridge_profile_identifiers as select profile_id, email as identifier, 'email' as identifier_type, now() as last_seen_at, "
         "profile_id as own_profile_id from dim_profiles",
         "delete from consent_state",
-        "insert into consent_state values ('p_1', 'email', 'newsletter', 'granted', now())",
+        "alter table consent_state add column topic varchar default 'all'",
+        "insert into consent_state values ('p_1', 'email', 'newsletter', 'granted', now(), 'all')",
         "insert into suppressions values ('p_2', 'email', 'hard_bounce', 'all')",
     )
     manifest = json.loads(small.project.manifest.read_text())

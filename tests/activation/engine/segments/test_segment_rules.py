@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
-from people_at_hand import members, rule, world
+from people_at_hand import TABLES, members, rule, world
 
 NOW = "timestamp '2026-06-30 12:00:00'"
 SEEN = f"from fct_events e where profile_id is not null and not is_bot and occurred_at <= {NOW}"
@@ -223,7 +224,7 @@ RULES: dict[str, tuple[str, str]] = {
         "{reachable: email, purpose: newsletter}",
         those(
             "email is not null and profile_id not in (select profile_id from suppressions where channel = 'email') "
-            "and profile_id in (select profile_id from consent_state where purpose = 'newsletter' and channel = 'email' and status = 'granted')"
+            "and profile_id in (select profile_id from consent_state where purpose = 'newsletter' and channel = 'email' and topic = 'all' and status = 'granted')"
         ),
     ),
     "a bucket": (
@@ -244,17 +245,11 @@ RULES: dict[str, tuple[str, str]] = {
             f"and object_id = 'region') where w = 'x' and v in ('y', 'z') and occurred_at > {NOW} - interval 30 days)"
         ),
     ),
-    "the stage changed": (
-        "{changed: stage, from: lead, to: [sql, opportunity]}",
+    "the stage changed, back as well as forward": (
+        "{changed: stage, from: [sql, lead], to: [lead, opportunity], within: 90 days}",
         those(
-            f"""profile_id in (
-            with evidence as (select v.*, rank from int_lifecycle_evidence v join lifecycle_stages using (stage) where occurred_at <= {NOW}),
-            steps as (
-                select e.profile_id, e.stage, e.rank, coalesce((select max(b.rank) from evidence b where b.profile_id = e.profile_id
-                    and (b.occurred_at, b.rank, b.evidence) < (e.occurred_at, e.rank, e.evidence)), 0) as before
-                from evidence e
-            )
-            select profile_id from steps where rank > before and stage in ('sql', 'opportunity') and before = 2)"""
+            "profile_id in (select profile_id from fct_lifecycle_transitions where from_stage in ('sql', 'lead') and to_stage in ('lead', 'opportunity') "
+            f"and transitioned_at > {NOW} - interval 90 days and transitioned_at <= {NOW})"
         ),
     ),
     "all, any and none, nested": (
@@ -319,3 +314,62 @@ def test_the_reason_says_what_holds_of_each(people: duckdb.DuckDBPyConnection, t
     assert set(found.values()) == {"country is CN", "Order Paid within 2 days", "country is CN, Order Paid within 2 days"}
     paid = {row[0] for row in people.execute(did(f"event_name = 'Order Paid' and occurred_at > {NOW} - interval 2 days")).fetchall()}
     assert {person for person, reason in found.items() if "Order Paid" in reason} == paid
+
+
+MOMENT = timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("zone", "window", "first", "after"),
+    [
+        # rolling: what is exactly so long ago is out, what is exactly now is in
+        ("UTC", "within: 24 hours", "2026-06-29 12:00:00.000001", "2026-06-30 12:00:00.000001"),
+        ("UTC", "within: 1 month", "2026-05-30 12:00:00.000001", "2026-06-30 12:00:00.000001"),
+        ("Asia/Shanghai", "within: 1 day", "2026-06-29 12:00:00.000001", "2026-06-30 12:00:00.000001"),
+        ("Asia/Shanghai", "during: today", "2026-06-29 16:00:00", "2026-06-30 12:00:00.000001"),
+        ("America/New_York", "during: yesterday", "2026-06-29 04:00:00", "2026-06-30 04:00:00"),
+        ("Asia/Kolkata", "during: last_week", "2026-06-21 18:30:00", "2026-06-28 18:30:00"),
+        ("Europe/Berlin", "during: last_month", "2026-04-30 22:00:00", "2026-05-31 22:00:00"),
+        # the quarter begins in winter time and ends in summer time
+        ("Europe/Berlin", "during: last_quarter", "2025-12-31 23:00:00", "2026-03-31 22:00:00"),
+        ("Europe/Berlin", "during: last_year", "2024-12-31 23:00:00", "2025-12-31 23:00:00"),
+        # days of 23 and of 25 hours
+        ("Europe/Berlin", "between: [2026-03-29, 2026-03-29]", "2026-03-28 23:00:00", "2026-03-29 22:00:00"),
+        ("Europe/Berlin", "between: [2025-10-26, 2025-10-26]", "2025-10-25 22:00:00", "2025-10-26 23:00:00"),
+        ("America/New_York", "between: [2026-03-07, 2026-03-08]", "2026-03-07 05:00:00", "2026-03-09 04:00:00"),
+        ("UTC", "relative_to: {field: first_touch_at, from: -3 days, until: 1 hour}", "2026-06-07 08:00:00", "2026-06-10 09:00:00.000001"),
+    ],
+)
+def test_a_window_begins_and_ends_where_it_says(tmp_path: Path, zone: str, window: str, first: str, after: str) -> None:
+    begin, end = datetime.fromisoformat(first), datetime.fromisoformat(after)
+    happened = {"before": begin - MOMENT, "first": begin, "last": end - MOMENT, "after": end}
+    with duckdb.connect() as connection:
+        connection.execute(TABLES)
+        connection.execute("set TimeZone = 'UTC'")
+        for who, when in happened.items():
+            connection.execute(
+                "insert into dim_profiles (profile_id, first_touch_at, is_test) values (?, '2026-06-10 08:00', false)", [who]
+            )
+            connection.execute(
+                "insert into fct_events (event_id, profile_id, event_name, occurred_at, is_bot) values (?, ?, 'Order Paid', ?, false)",
+                [who, who, when],
+            )
+        text = f"description: Some.\ntime_zone: {zone}\nrule: {{did: Order Paid, {window}}}\n"
+        assert set(members(connection, rule(tmp_path, text))) == {"first", "last"}
+        text = f"description: Some.\ntime_zone: {zone}\nrule: {{did_not: Order Paid, {window}}}\n"
+        assert set(members(connection, rule(tmp_path, text))) == {"before", "after"}
+
+
+@pytest.mark.parametrize(("gap", "follows"), [(0, False), (1, True), (3600, True), (3601, False)])
+def test_a_step_follows_after_its_step_and_within_its_reach(tmp_path: Path, gap: int, follows: bool) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(TABLES)
+        connection.execute("insert into dim_profiles (profile_id, is_test) values ('p', false)")
+        for name, seconds in (("Product Viewed", 0), ("Order Paid", gap)):
+            when = datetime(2026, 6, 1) + timedelta(seconds=seconds)
+            connection.execute(
+                "insert into fct_events (event_id, profile_id, event_name, occurred_at, is_bot) values (?, 'p', ?, ?, false)",
+                [name, name, when],
+            )
+        text = "description: Some.\nrule: {sequence: [{did: Product Viewed}, {did: Order Paid, within: 1 hour}]}\n"
+        assert bool(members(connection, rule(tmp_path, text))) == follows
