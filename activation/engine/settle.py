@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from activation.engine import dead_letters
+from activation.engine.codes import OUTCOMES
 from activation.engine.declarations import Activation
 from activation.engine.errors import SluiceError
 from activation.engine.ledger import Ledger
@@ -19,7 +20,6 @@ from activation.engine.warehouse import query, transaction
 
 MEMORY_LIMIT = "80MB"  # more is worked on on disk
 PAGE = 20_000  # rows of the ledger read at once
-OUTCOMES = ("sent", "rejected", "withheld", "unknown", "skipped", "invalid")
 
 
 @dataclass(frozen=True)
