@@ -24,7 +24,7 @@ olist: .venv/installed ## The Olist marketing funnel, from OLIST=folder of its t
 
 test: .venv/installed-dev ## Every test
 	@sh tests/browser.sh
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 crash: .venv/installed-dev ## Runs and vendors killed at any moment, ROUNDS=2000 times (an hour); nothing may be lost or come twice
 	@PYTHONPATH=.:tests/activation/engine $(BIN)/python tests/activation/engine/many_crash_rounds.py $(ROUNDS) $(SEED)

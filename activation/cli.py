@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,10 +21,11 @@ from activation.cli_messages import preview, qr
 from activation.cli_pull import pull
 from activation.cli_segments import app as segment_commands
 from activation.cli_upload import upload
-from activation.engine.declarations import Activation, Declarations
-from activation.engine.destinations import is_loopback
 from activation.engine.errors import SluiceError, UsageError
 from activation.engine.project import Project
+
+if TYPE_CHECKING:
+    from activation.engine.declarations import Activation, Declarations
 
 app = typer.Typer(
     help="The warehouse as the marketing-automation system: land, build, plan, run, explain.",
@@ -53,6 +54,8 @@ class Session:
         return self.as_of or datetime.now(UTC)
 
     def declarations(self) -> Declarations:
+        from activation.engine.declarations import Declarations
+
         return Declarations.load(self.project)
 
 
@@ -255,6 +258,8 @@ def _run(session: Session, refs: list[str], plan_hash: str | None, override: str
 
 def _refuse_replay(session: Session, activation: Activation) -> None:
     """A moment that is not now would answer quiet hours and caps wrongly for real people."""
+    from activation.engine.destinations import is_loopback
+
     address = activation.destination.address()
     if session.as_of is not None and not is_loopback(address):
         raise UsageError(f"--as-of is for replays: {activation.ref} delivers to {address}, which is not on this machine.")

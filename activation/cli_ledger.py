@@ -6,17 +6,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from activation import screens
-from activation.engine.dead_letters import STATES, Letter
-from activation.engine.declarations import Declarations
 from activation.engine.errors import UsageError
-from activation.engine.models import Models
+from activation.engine.masking import mask
 from activation.engine.project import Project
-from activation.engine.samples import mask
+
+if TYPE_CHECKING:
+    from activation.engine.dead_letters import Letter
+    from activation.engine.declarations import Declarations
 
 app = typer.Typer(name="ledger", help="What waits for a person: held messages and dead rows; and what is done about them.")
 PERSONAL = re.compile(r"[\w.+-]+@[\w.-]+|\+?\d[\d -]{6,}\d")
@@ -133,6 +134,8 @@ def _decide(
 
 
 def _states(state: str | None) -> Sequence[str]:
+    from activation.engine.dead_letters import STATES
+
     if state is None:
         return ("held", "dead")
     if state not in STATES:
@@ -149,6 +152,8 @@ def _row(letter: Letter, hidden: bool, now: datetime) -> tuple[Any, ...]:
 
 def _personal_keys(project: Project, declarations: Declarations) -> set[str]:
     """Syncs whose key is itself personal data, such as a mail address."""
+    from activation.engine.models import Models
+
     models = Models(project)
     syncs = [activation for activation in declarations.activations.values() if activation.kind == "sync"]
     return {activation.ref for activation in syncs if activation.sync.key in models.pii(activation.sync.model)}

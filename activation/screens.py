@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from rich.console import Console
@@ -27,20 +27,21 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from activation.engine.build import BuildReport
-from activation.engine.codes import remedy
-from activation.engine.declarations import Activation, Declarations
-from activation.engine.doctor import Finding
+from activation.engine.codes import OUTCOMES, remedy
 from activation.engine.errors import DeclarationErrors, GuardStop, SluiceError
-from activation.engine.explain import Explained
-from activation.engine.history import Status
-from activation.engine.landing import LandingReport
+from activation.engine.masking import mask as mask
 from activation.engine.project import Project
-from activation.engine.run import Preview
-from activation.engine.samples import mask as mask
-from activation.engine.samples import sample_rows
-from activation.engine.segments.catalogue import Listed
-from activation.engine.settle import OUTCOMES, Settled
+
+if TYPE_CHECKING:  # a command loads what it needs, not what others show
+    from activation.engine.build import BuildReport
+    from activation.engine.declarations import Activation, Declarations
+    from activation.engine.doctor import Finding
+    from activation.engine.explain import Explained
+    from activation.engine.history import Status
+    from activation.engine.landing import LandingReport
+    from activation.engine.run import Preview
+    from activation.engine.segments.catalogue import Listed
+    from activation.engine.settle import Settled
 
 WIDTH = None if sys.stdout.isatty() else 160  # piped output must not wrap at 80
 out = Console(width=WIDTH, highlight=False, soft_wrap=False, emoji=False)
@@ -246,6 +247,8 @@ def declared(declarations: Declarations, segments: Sequence[Listed], json: bool)
 
 
 def planned(project: Project, activation: Activation, preview: Preview, json: bool) -> None:
+    from activation.engine.samples import sample_rows
+
     plan = preview.plan
     rows = sample_rows(project, activation, plan)
     leaving = plan.planned - plan.counts["invalid"] - sum(preview.withheld.values())

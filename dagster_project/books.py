@@ -6,10 +6,11 @@ from typing import Any
 
 import dagster as dg
 
+from activation.engine.codes import OUTCOMES
 from activation.engine.declarations import Activation
 from activation.engine.plan import Plan
 from activation.engine.project import Project
-from activation.engine.settle import OUTCOMES, Settled
+from activation.engine.settle import Settled
 from activation.engine.warehouse import opened
 from dagster_project.volume import Volume
 

@@ -1,7 +1,7 @@
 """dbt's models as assets, its tests as checks."""
 
-import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -14,7 +14,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from packaging.version import Version
 
-from activation.engine.build import environment, prepare_warehouse
+from activation.engine.build import environment, prepare_warehouse, variables
 from activation.engine.declarations import Declarations
 from activation.engine.errors import PlanRefused
 from activation.engine.project import Project
@@ -67,12 +67,13 @@ def definitions(project: Project, declarations: Declarations, manifest: Mapping[
             prepare_warehouse(project, declarations)
             moment = clock.replayed()
         # The adapter and the dbt process read the warehouse's place from the environment.
-        os.environ.update(environment(project, {}))
-        arguments = ["build"]
-        if moment:
-            arguments += ["--vars", json.dumps({"as_of": moment.replace(tzinfo=None).isoformat()})]
-        # A folder of its own: whoever loads the definitions reads the manifest in `target` meanwhile.
-        invocation = dbt.cli(arguments, context=context, target_path=project.target / "dagster")
+        os.environ.update(environment(project, {}, moment))
+        # A folder of its own: whoever loads the definitions reads the manifest in `target` meanwhile. What was parsed for them is parsed.
+        target, parsed = project.target / "dagster", project.target / "partial_parse.msgpack"
+        target.mkdir(exist_ok=True)
+        if parsed.is_file() and not (target / parsed.name).exists():
+            shutil.copy(parsed, target)
+        invocation = dbt.cli(["build", *variables(project, moment)], context=context, target_path=target)
         try:
             yield from invocation.stream()
         except DagsterDbtCliRuntimeError as error:

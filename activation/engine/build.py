@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ from connectors.base import impersonal
 
 Progress = Callable[[int, int, str], None]
 PASSED = {"success", "pass", "warn"}
+AS_OF_VAR = re.compile(rb"""\bvar\(\s*['"]as_of['"]""")
 
 
 class BuildFailed(SluiceError):
@@ -49,14 +51,20 @@ class BuildReport:
 WITHOUT_TESTS = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
 
 
-def environment(project: Project, base: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The variables dbt's profile reads, with nothing sent anywhere."""
+def environment(project: Project, base: Mapping[str, str] | None = None, as_of: datetime | None = None) -> dict[str, str]:
+    """The variables dbt's profile and the macro `as_of()` read, with nothing sent anywhere.
+
+    The warehouse's place is told in full: dbt then parses a project anew that was moved or copied, as it must. A seed that it parsed
+    before is read from where it lay.
+    """
+    given = os.environ if base is None else base
     return {
-        **(os.environ if base is None else base),
+        **given,
         "SLUICE_WAREHOUSE": str(project.warehouse),
         "SLUICE_GENERATED_MODELS": os.path.relpath(project.generated, project.models),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
+        "SLUICE_DBT_AS_OF": _moment(as_of) if as_of else given.get("SLUICE_DBT_AS_OF", ""),
     }
 
 
@@ -64,13 +72,27 @@ def arguments(project: Project, command: str, as_of: datetime | None, select: Se
     """dbt's command line for this project."""
     parts = [command, "--project-dir", str(project.models), "--profiles-dir", str(project.models)]
     parts += ["--target-path", str(project.target), "--log-path", str(project.logs)]
-    if as_of is not None:
-        parts += ["--vars", json.dumps({"as_of": as_of.replace(tzinfo=None).isoformat()})]
+    parts += variables(project, as_of)
     if select:
         parts += ["--select", *select]
     if full_refresh:
         parts.append("--full-refresh")
     return parts
+
+
+def variables(project: Project, as_of: datetime | None) -> list[str]:
+    """The option that tells dbt the moment as a var, where a model of the project reads `var("as_of")` and not the environment.
+
+    The macro `as_of()` reads either, and a var that changes makes dbt parse every model anew: seconds of each build.
+    """
+    files = (file.read_bytes() for file in project.models.rglob("*") if file.suffix in {".sql", ".yml", ".yaml"})
+    if as_of is None or not any(AS_OF_VAR.search(text) and b"SLUICE_DBT_AS_OF" not in text for text in files):
+        return []
+    return ["--vars", json.dumps({"as_of": _moment(as_of)})]
+
+
+def _moment(as_of: datetime) -> str:
+    return as_of.replace(tzinfo=None).isoformat()
 
 
 def prepare_warehouse(project: Project, declarations: Declarations) -> None:
@@ -109,7 +131,7 @@ def build(
     nothing_selected = False
     with subprocess.Popen(
         [*command, *arguments(project, "build", as_of, select, full_refresh), *([] if tests else WITHOUT_TESTS)],
-        env=environment(project),
+        env=environment(project, as_of=as_of),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",

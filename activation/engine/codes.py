@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+OUTCOMES = ("sent", "rejected", "withheld", "unknown", "skipped", "invalid")  # of a row of a plan: exactly one
 REMEDIES = {
     # invalid: the row cannot be planned, or its message cannot be made
     "NULL_KEY": "Fill the key in the model, or filter such rows out.",

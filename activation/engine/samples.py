@@ -8,6 +8,7 @@ import duckdb
 import orjson
 
 from activation.engine.declarations import Activation
+from activation.engine.masking import mask
 from activation.engine.models import Models
 from activation.engine.plan import Plan
 from activation.engine.project import Project
@@ -43,14 +44,6 @@ def sample_rows(project: Project, activation: Activation, plan: Plan, rows: int 
             }
         )
     return result
-
-
-def mask(value: Any) -> str:
-    """Enough to tell two apart, too little to know whom: the first character, and the domain of an address."""
-    text = "" if value is None else str(value)
-    if not text:
-        return ""
-    return f"{text[0]}***" + (f"@{text.rsplit('@', 1)[1]}" if "@" in text else "")
 
 
 def _shown(fields: dict[str, Any], hidden: set[str]) -> str:

@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from activation.engine import dead_letters
+from activation.engine.codes import OUTCOMES
 from activation.engine.declarations import Activation
 from activation.engine.errors import SluiceError
 from activation.engine.ledger import Ledger
@@ -20,7 +21,6 @@ from activation.engine.warehouse import query, transaction
 MEMORY_LIMIT = "64MB"  # more is worked on on disk
 PAGE = 20_000  # rows of the ledger read at once
 FAILED = ("rejected", "unknown", "invalid")
-OUTCOMES = ("sent", "rejected", "withheld", "unknown", "skipped", "invalid")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
 {#
 The moment a build speaks about, as a timestamp in UTC: the var `as_of`, else the environment's SLUICE_DBT_AS_OF, else the moment the
-run started. Rebuilding the past is setting it. The environment is there because a changed var makes dbt parse the project anew.
+run started. Rebuilding the past is setting it. The environment is there because a changed var makes dbt parse the project anew; it is
+asked when a model is made and not when it is parsed, because dbt would parse anew whatever had read a variable that changed.
 #}
 {% macro as_of() -%}
-    cast('{{ var("as_of", none) or env_var("SLUICE_DBT_AS_OF", "") or run_started_at.strftime("%Y-%m-%d %H:%M:%S") }}' as timestamp)
+    {%- set moment = var("as_of", none) or (env_var("SLUICE_DBT_AS_OF", "") if execute else none) or run_started_at.strftime("%Y-%m-%d %H:%M:%S") -%}
+    cast('{{ moment }}' as timestamp)
 {%- endmacro %}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
+from command_line import ended
 
 from tests.activation.engine.small_project import DESTINATIONS, NOON, SmallProject
 
@@ -20,21 +20,16 @@ def shop(tmp_path: Path) -> SmallProject:
     return shop
 
 
-def finished(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=300)
-    return process.returncode, out, err
-
-
 def test_a_run_that_fails_ends_as_it_would_and_says_who_could_not_be_told(shop: SmallProject) -> None:
     ref = shop.sync("files/people", guards={"max_total": 1})
-    code, out, err = finished(shop.start("run", ref, "--json", now=NOON))
+    code, out, err = ended(shop.start("run", ref, "--json", now=NOON))
     assert (code, json.loads(out)) == (1, [])
     assert "`files/people is failing` could not be told to room: it cannot be reached (ConnectError)." in err
     assert "files/people: stopped before the first call." in err
 
 
 def test_the_next_run_of_anything_tries_the_alert_again(shop: SmallProject) -> None:
-    finished(shop.start("run", shop.sync("files/people", guards={"max_total": 1}), now=NOON))
-    code, _, err = finished(shop.start("run", shop.sync("files/others"), now=NOON))
+    ended(shop.start("run", shop.sync("files/people", guards={"max_total": 1}), now=NOON))
+    code, _, err = ended(shop.start("run", shop.sync("files/others"), now=NOON))
     assert code == 0
     assert "`files/people is failing` could not be told to room" in err

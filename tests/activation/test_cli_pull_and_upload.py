@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
+from command_line import ended
 
 from activation.engine.project import REPOSITORY
 from tests.activation.engine.small_project import NOON, SmallProject
@@ -17,12 +17,6 @@ def shop(tmp_path: Path) -> SmallProject:
     shop = SmallProject(tmp_path / "shop")
     shop.write("activation/sources/list_members.yml", (REPOSITORY / "activation" / "sources" / "list_members.yml").read_text())
     return shop
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=120)
-    assert "Traceback" not in err
-    return process.returncode, out, err
 
 
 def test_an_upload_says_what_became_of_every_line(shop: SmallProject) -> None:

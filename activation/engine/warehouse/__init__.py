@@ -5,8 +5,10 @@ Fixed queries are the `.sql` files beside this one; queries whose shape varies a
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,15 +41,17 @@ def opened(project: Project, wait: float = 300.0, read_only: bool = False) -> It
     connection = None
     try:
         connection = _connect(project, wait, read_only and project.warehouse.exists())
-        if read_only and not _is_made(connection):
+        made = _is_made(connection)
+        if read_only and not made:
             connection.close()
             connection = _connect(project, wait, read_only=False)
-            read_only = False
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set enable_progress_bar = false")  # Sluice shows its own
         connection.execute(f"set memory_limit = '{os.environ.get('SLUICE_MEMORY_LIMIT', MEMORY_LIMIT)}'")
-        if not read_only:
+        if not made:
+            # Only then: whoever makes a view anew writes to the file, and waits for the disk when it is closed.
             connection.execute(query("schema"))
+            connection.execute(f"comment on view activation.deliveries is '{_version()}'")
         yield connection
     except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.FatalException) as error:
         raise WarehouseBroken(_in_words(project, error)) from error
@@ -57,9 +61,21 @@ def opened(project: Project, wait: float = 300.0, read_only: bool = False) -> It
 
 
 def _is_made(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the file has all of Sluice's tables. One that somebody else made (dbt, a BI tool) has none yet, an older one lacks the last."""
-    newest = "select 1 from duckdb_tables() where schema_name = 'activation' and table_name = 'erasures'"
-    return connection.execute(newest).fetchone() is not None
+    """Whether the file has all of Sluice's tables, and its views as they are now. One that somebody else made (dbt, a BI tool) has none yet."""
+    tables = re.findall(r"^create table if not exists (\S+)", query("schema"), re.MULTILINE)
+    found = connection.execute(
+        "select (select count(*) from duckdb_tables() where database_name = current_database() and schema_name || '.' || table_name in "
+        "(select unnest($tables))), (select comment from duckdb_views() where database_name = current_database() "
+        "and schema_name = 'activation' and view_name = 'deliveries')",
+        {"tables": tables},
+    ).fetchone()
+    return found == (len(tables), _version())
+
+
+@cache
+def _version() -> str:
+    """Of the tables and views: another text, another version. The last view that is made bears it as its comment."""
+    return hashlib.sha256(query("schema").encode()).hexdigest()[:16]
 
 
 def _connect(project: Project, wait: float, read_only: bool) -> duckdb.DuckDBPyConnection:

@@ -31,3 +31,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("activation.engine.deliver.TIMEOUT_SECONDS", 1.0)
     monkeypatch.setattr("activation.engine.deliver.backoff", lambda attempt: 0.01 * attempt)
     monkeypatch.setattr("activation.engine.transport.backoff", lambda attempt: 0.01 * attempt)
+
+
+@pytest.fixture
+def one_held(shop: SmallProject, sandbox: RunningSandbox, quick: None) -> SmallProject:
+    """Two text messages, of which p_1's was not answered."""
+    shop.people(2)
+    ref = shop.send("sms/short")
+    sandbox.fault("aliyun_sms", "reset", match="13800000001", when="before")
+    shop.run(ref)
+    return shop

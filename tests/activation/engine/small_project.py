@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from activation.engine import gate
 from activation.engine.declarations import Activation, Declarations
+from activation.engine.history import status
 from activation.engine.ledger import Ledger, open_ledger
 from activation.engine.models import Models
 from activation.engine.plan import Plan, make_plan
@@ -171,6 +172,10 @@ class SmallProject:
             if rows:
                 connection.executemany(f"insert into {table} values ({', '.join('?' * len(rows[0]))})", rows)
 
+    def change(self, key: str, column: str, value: str | None) -> None:
+        """One value of one row of `sync_people` is another."""
+        self.sql(f"update sync_people set {column} = {'null' if value is None else repr(value)} where profile_id = '{key}'")
+
     def people(self, count: int) -> None:
         self.sql(
             "delete from dim_profiles", "delete from sync_people", "delete from segment_everyone", "delete from consent_state",
@@ -245,6 +250,16 @@ class SmallProject:
 
     def ledger(self) -> Ledger:
         return open_ledger(self.project)
+
+    def end_pauses(self) -> None:
+        """As if the pause of every destination had run its time."""
+        with self.ledger() as ledger:
+            for row in ledger.rows("select destination from circuits"):
+                ledger.close_circuit(row["destination"])
+
+    def held(self) -> list[str]:
+        """Keys of the messages that wait for a person."""
+        return [row["key"] for row in status(self.project, self.declarations).held]
 
     def dump(self) -> list[list[tuple[Any, ...]]]:
         """All that settling writes, row for row."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -13,7 +13,7 @@ from activation.engine.build import BuildFailed, BuildReport, build, environment
 from activation.engine.declarations import Declarations
 from activation.engine.errors import UsageError
 from activation.engine.models import Models
-from activation.engine.project import Project
+from activation.engine.project import REPOSITORY, Project
 
 AS_OF = datetime(2026, 10, 31, 2, tzinfo=UTC)  # always the same: dbt parses everything anew when it changes
 FILES = {
@@ -118,9 +118,27 @@ def test_what_dbt_knows_is_read_from_its_manifest(tiny: Tiny) -> None:
     assert models.relation("people").sql == '"main"."people"'
 
 
+def test_another_moment_makes_dbt_parse_nothing_anew_and_a_project_that_was_moved_finds_its_seeds(tmp_path: Path) -> None:
+    here = Tiny(tmp_path / "before")
+    here.write("macros/as_of.sql", (REPOSITORY / "dbt_models/macros/as_of.sql").read_text(encoding="utf-8"))
+    here.write("models/people.sql", FILES["models/people.sql"].replace('\'{{ var("as_of", "never") }}\'', "{{ as_of() }}"))
+    assert build(here.project, here.declarations, AS_OF).ok
+    here.rows("insert into raw.people (_event_id, payload) values ('1', '{\"id\": \"1\"}')")
+    said = here.project.logs / "dbt.log"
+    said.unlink()
+    later = AS_OF + timedelta(days=1)
+    assert build(here.project, here.declarations, later).ok
+    assert here.rows("select as_of from people") == [(later.replace(tzinfo=None),)]
+    assert "Nothing changed, skipping partial parsing" in said.read_text()
+    here.project.root.rename(tmp_path / "after")
+    there = Project((tmp_path / "after").resolve())
+    assert build(there, Declarations.load(there), later).ok
+
+
 def test_dbt_is_told_to_send_nothing_anywhere(tiny: Tiny) -> None:
     found = environment(tiny.project, {"PATH": "/bin"})
     assert found["DBT_SEND_ANONYMOUS_USAGE_STATS"] == "false"
     assert found["SLUICE_WAREHOUSE"] == str(tiny.project.warehouse)
+    assert found["SLUICE_DBT_AS_OF"] == ""
     assert found["PATH"] == "/bin"
     assert json.loads((tiny.project.target / "manifest.json").read_text())["metadata"]["send_anonymous_usage_stats"] is False

@@ -109,9 +109,7 @@ class Engine(RuleBasedStateMachine):
     def calm(self) -> None:
         deliver.TIMEOUT_SECONDS = 60.0  # nobody was told to be silent: a slow answer is only slow
         self.vendors.no_faults()
-        with self.shop.ledger() as ledger:
-            for row in ledger.rows("select destination from circuits"):
-                ledger.close_circuit(row["destination"])
+        self.shop.end_pauses()
 
     @rule(calm=st.booleans())
     def a_run(self, calm: bool) -> None:

@@ -5,23 +5,12 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
-import pytest
 from running_sandbox import RunningSandbox
 from small_project import NOON, SmallProject
 
 from activation.engine.history import failed_keys, status
 
 CRM, SMS, MAIL = "hubspot/people", "sms/short", "mail/hello"
-
-
-@pytest.fixture
-def one_held(shop: SmallProject, sandbox: RunningSandbox, quick: None) -> SmallProject:
-    """Two text messages, of which p_1's was not answered."""
-    shop.people(2)
-    shop.send(SMS)
-    sandbox.fault("aliyun_sms", "reset", match="13800000001", when="before")
-    shop.run(SMS)
-    return shop
 
 
 def test_the_last_run_of_everything_declared_is_shown_and_none_where_there_was_none(shop: SmallProject, sandbox: RunningSandbox) -> None:

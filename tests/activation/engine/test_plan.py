@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from running_sandbox import RunningSandbox
 from small_project import SmallProject, plan_rows
@@ -12,10 +10,6 @@ from activation.engine.errors import PlanRefused
 
 MIRROR = {"mode": "mirror", "on_removed": "delete", "guards": {"max_removed_pct": 100}}
 FILES = "files/people"  # a folder: whatever leaves is acknowledged
-
-
-def change(shop: SmallProject, key: str, column: str, value: str | None) -> None:
-    shop.sql(f"update sync_people set {column} = {'null' if value is None else repr(value)} where profile_id = '{key}'")
 
 
 def test_rows_never_acknowledged_are_added(shop: SmallProject) -> None:
@@ -34,7 +28,7 @@ def test_a_changed_value_is_a_change_with_what_it_was_before(shop: SmallProject)
     shop.people(2)
     ref = shop.sync(FILES)
     shop.run(ref)
-    change(shop, "p_1", "first_name", "Mei")
+    shop.change("p_1", "first_name", "Mei")
     (row,) = plan_rows(shop.plan(ref))
     assert (row["operation"], row["key"]) == ("change", "p_1")
     assert row["before"] == '{"email":"u1@mail.example","firstname":"Name1"}'
@@ -46,7 +40,7 @@ def test_a_value_that_goes_and_comes_back_is_sent_both_times(shop: SmallProject)
     ref = shop.sync(FILES)
     shop.run(ref)
     for value in ("B", "Name0"):
-        change(shop, "p_0", "first_name", value)
+        shop.change("p_0", "first_name", value)
         assert shop.planned(ref) == [("change", "p_0", None)]
         shop.run(ref)
     assert shop.planned(ref) == []
@@ -56,8 +50,8 @@ def test_a_value_that_goes_and_comes_back_between_two_runs_is_not_sent(shop: Sma
     shop.people(1)
     ref = shop.sync(FILES)
     shop.run(ref)
-    change(shop, "p_0", "first_name", "B")
-    change(shop, "p_0", "first_name", "Name0")
+    shop.change("p_0", "first_name", "B")
+    shop.change("p_0", "first_name", "Name0")
     assert shop.planned(ref) == []
 
 
@@ -74,7 +68,7 @@ def test_a_row_that_failed_is_sent_as_it_is_now_not_as_it_was(shop: SmallProject
     ref = shop.sync()
     sandbox.fault("hubspot", "partial", match="u0@mail.example")
     shop.run(ref)
-    change(shop, "p_0", "first_name", "Mei")
+    shop.change("p_0", "first_name", "Mei")
     assert shop.run(ref).status == "succeeded"
     assert sandbox.contacts()["u0@mail.example"]["firstname"] == "Mei"
 
@@ -83,10 +77,10 @@ def test_a_change_that_failed_and_was_taken_back_is_not_sent(shop: SmallProject,
     shop.people(1)
     ref = shop.sync()
     shop.run(ref)
-    change(shop, "p_0", "first_name", "Mei")
+    shop.change("p_0", "first_name", "Mei")
     sandbox.fault("hubspot", "partial", match="Mei")
     assert shop.run(ref).outcomes["rejected"] == 1
-    change(shop, "p_0", "first_name", "Name0")
+    shop.change("p_0", "first_name", "Name0")
     assert shop.planned(ref) == []
 
 
@@ -114,7 +108,7 @@ def test_a_key_that_is_there_twice_is_not_gone(shop: SmallProject) -> None:
 
 def test_a_row_with_nothing_to_match_on_is_invalid(shop: SmallProject) -> None:
     shop.people(2)
-    change(shop, "p_1", "email", None)
+    shop.change("p_1", "email", None)
     assert shop.planned(shop.sync(FILES)) == [("add", "p_0", None), ("add", "p_1", "NULL_MATCH")]
 
 
@@ -123,7 +117,7 @@ def test_invalid_rows_leave_the_acknowledged_state_as_it_is(shop: SmallProject) 
     ref = shop.sync(FILES)
     shop.run(ref)
     before = shop.state(ref)
-    change(shop, "p_1", "email", None)
+    shop.change("p_1", "email", None)
     result = shop.run(ref)
     assert (result.status, result.outcomes["invalid"]) == ("failed_rows", 1)
     assert shop.state(ref) == before
@@ -157,7 +151,7 @@ def test_a_match_value_that_changes_is_a_change_even_if_it_is_no_field(shop: Sma
     shop.people(2)
     ref = shop.sync(FILES, fields={"firstname": "first_name"})
     shop.run(ref)
-    change(shop, "p_1", "email", "new@mail.example")
+    shop.change("p_1", "email", "new@mail.example")
     assert shop.planned(ref) == [("change", "p_1", None)]
     shop.run(ref)
     assert shop.planned(ref) == []
@@ -165,10 +159,10 @@ def test_a_match_value_that_changes_is_a_change_even_if_it_is_no_field(shop: Sma
 
 def test_null_and_the_empty_text_are_not_the_same(shop: SmallProject) -> None:
     shop.people(1)
-    change(shop, "p_0", "first_name", None)
+    shop.change("p_0", "first_name", None)
     ref = shop.sync(FILES)
     shop.run(ref)
-    change(shop, "p_0", "first_name", "")
+    shop.change("p_0", "first_name", "")
     assert shop.planned(ref) == [("change", "p_0", None)]
 
 
@@ -232,9 +226,9 @@ def test_the_same_rows_make_the_same_plan_and_other_rows_another(shop: SmallProj
     ref = shop.sync(FILES)
     first = shop.plan(ref).plan_hash
     assert shop.plan(ref).plan_hash == first
-    change(shop, "p_2", "first_name", "Mei")
+    shop.change("p_2", "first_name", "Mei")
     assert shop.plan(ref).plan_hash != first
-    change(shop, "p_2", "first_name", "Name2")
+    shop.change("p_2", "first_name", "Name2")
     assert shop.plan(ref).plan_hash == first
 
 
@@ -300,122 +294,18 @@ def test_a_removal_the_destination_knows_nothing_of_is_done(shop: SmallProject, 
     assert shop.planned(ref) == []
 
 
-# -- what may have arrived ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def unanswered(shop: SmallProject, sandbox: RunningSandbox, quick: None) -> Callable[[str], int]:
-    """Runs `hubspot/people`, a mirror, with every request taken and none answered. Returns how many rows are unknown."""
-    shop.people(2)
-    shop.sync(mode="mirror", on_removed="archive", guards={"max_removed_pct": 100})
-
-    def run(match: str = "") -> int:
-        sandbox.fault("hubspot", "reset", times=4, match=match)
-        return shop.run("hubspot/people").outcomes["unknown"]
-
-    return run
-
-
-def there(sandbox: RunningSandbox) -> dict[str, str]:
-    return {email: contact["firstname"] for email, contact in sandbox.contacts().items()}
-
-
-def test_an_addition_that_may_have_arrived_is_planned_again(shop: SmallProject, unanswered: Callable[[str], int]) -> None:
-    assert unanswered("") == 2
-    assert shop.planned("hubspot/people") == [("add", "p_0", None), ("add", "p_1", None)]
-    assert shop.plan("hubspot/people").acknowledged == 0
-
-
-def test_an_addition_that_may_have_arrived_is_removed_when_its_row_is_gone(
-    shop: SmallProject, sandbox: RunningSandbox, unanswered: Callable[[str], int]
-) -> None:
-    unanswered("")
-    shop.sql("delete from sync_people where profile_id = 'p_0'")
-    assert shop.planned("hubspot/people") == [("add", "p_1", None), ("remove", "p_0", None)]
-    shop.run("hubspot/people")
-    assert there(sandbox) == {"u1@mail.example": "Name1"}
-    assert shop.planned("hubspot/people") == []
-
-
-def test_a_change_that_may_have_arrived_is_taken_back_when_the_source_is(
-    shop: SmallProject, sandbox: RunningSandbox, unanswered: Callable[[str], int]
-) -> None:
-    shop.run("hubspot/people")
-    change(shop, "p_0", "first_name", "Mei")
-    assert unanswered("") == 1
-    change(shop, "p_0", "first_name", "Name0")
-    assert shop.planned("hubspot/people") == [("change", "p_0", None)]
-    shop.run("hubspot/people")
-    assert there(sandbox)["u0@mail.example"] == "Name0"
-    assert shop.planned("hubspot/people") == []
-
-
-def test_a_removal_that_may_have_arrived_is_undone_when_the_row_is_back(
-    shop: SmallProject, sandbox: RunningSandbox, unanswered: Callable[[str], int]
-) -> None:
-    shop.run("hubspot/people")
-    shop.sql("create table gone as select * from sync_people where profile_id = 'p_0'", "delete from sync_people where profile_id = 'p_0'")
-    assert unanswered("archive") == 1
-    assert list(there(sandbox)) == ["u1@mail.example"]
-    shop.sql("insert into sync_people select * from gone")
-    shop.run("hubspot/people")
-    assert sorted(there(sandbox)) == ["u0@mail.example", "u1@mail.example"]
-    assert shop.planned("hubspot/people") == []
-
-
-# -- sends ----------------------------------------------------------------------------------------------------------------
-
-
-def test_a_send_addresses_who_is_in_any_included_and_no_excluded_segment(shop: SmallProject) -> None:
-    shop.people(4)
-    shop.fill("segment_excluded", [("p_1",), ("p_9",)])
-    ref = shop.send(audience={"include": ["segment_everyone"], "exclude": ["segment_excluded"]})
-    shop.sql("insert into segment_everyone values ('p_0'), ('stranger')")
-    assert shop.planned(ref) == [("add", "p_0", None), ("add", "p_2", None), ("add", "p_3", None)]
-
-
-def test_a_message_keeps_its_id_whatever_becomes_of_its_fields(shop: SmallProject) -> None:
-    shop.people(2)
-    ref = shop.send()
-    first = [row["message_id"] for row in plan_rows(shop.plan(ref))]
-    shop.sql("update dim_profiles set first_name = 'Mei'")
-    assert [row["message_id"] for row in plan_rows(shop.plan(ref))] == first
-    assert len(set(first)) == 2
-    assert {row["message_id"] for row in plan_rows(shop.plan(shop.send("mail/other")))}.isdisjoint(first)
-
-
-def test_who_got_the_message_does_not_get_it_again(shop: SmallProject, sandbox: RunningSandbox) -> None:
-    shop.people(2)
-    ref = shop.send()
-    shop.run(ref)
-    shop.sql("update dim_profiles set first_name = 'Mei'")
-    assert shop.planned(ref) == []
-
-
-def test_a_segment_without_profiles_cannot_be_an_audience(shop: SmallProject) -> None:
-    ref = shop.send()
-    shop.sql("alter table segment_everyone rename profile_id to person")
-    with pytest.raises(PlanRefused, match="`segment_everyone` has no column `profile_id`"):
-        shop.plan(ref)
-
-
-def test_the_plan_file_is_for_its_owner_alone(shop: SmallProject) -> None:
-    shop.people(1)
-    assert shop.plan(shop.sync(FILES)).file.stat().st_mode & 0o777 == 0o600
-
-
 def test_a_null_is_sent_or_keeps_what_the_destination_has_as_the_field_says(shop: SmallProject) -> None:
     shop.people(1)
     ref = shop.sync(FILES, fields={"email": "email", "firstname": "first_name", "city": "city"}, nulls={"city": "skip_null"})
     shop.run(ref)
     assert shop.state(ref)["p_0"][1] == {"email": "u0@mail.example", "firstname": "Name0", "city": "Wuhan"}
-    change(shop, "p_0", "city", None)
+    shop.change("p_0", "city", None)
     assert shop.planned(ref) == []
-    change(shop, "p_0", "first_name", None)
+    shop.change("p_0", "first_name", None)
     (row,) = plan_rows(shop.plan(ref))
     assert row["payload"] == '{"email":"u0@mail.example","firstname":null}'
     shop.run(ref)
-    change(shop, "p_0", "city", "Beijing")
+    shop.change("p_0", "city", "Beijing")
     assert shop.planned(ref) == [("change", "p_0", None)]
 
 
@@ -423,8 +313,8 @@ def test_a_value_that_is_set_once_is_not_sent_again(shop: SmallProject) -> None:
     shop.people(1)
     ref = shop.sync(FILES, fields={"email": "email", "firstname": "first_name", "city": "city"}, nulls={"city": "set_if_empty"})
     shop.run(ref)
-    change(shop, "p_0", "city", "Beijing")
+    shop.change("p_0", "city", "Beijing")
     assert shop.planned(ref) == []
-    change(shop, "p_0", "first_name", "Mei")
+    shop.change("p_0", "first_name", "Mei")
     (row,) = plan_rows(shop.plan(ref))
     assert row["payload"] == '{"email":"u0@mail.example","firstname":"Mei"}'

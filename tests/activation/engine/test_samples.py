@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from small_project import SmallProject
 
-from activation.engine.samples import mask, sample_rows
+from activation.engine.masking import mask
+from activation.engine.samples import sample_rows
 
 FILES = "files/people"
 

@@ -15,16 +15,6 @@ CRM, SMS = "hubspot/people", "sms/short"
 
 
 @pytest.fixture
-def one_held(shop: SmallProject, sandbox: RunningSandbox, quick: None) -> SmallProject:
-    """Two text messages, of which p_1's was not answered."""
-    shop.people(2)
-    shop.send(SMS)
-    sandbox.fault("aliyun_sms", "reset", match="13800000001", when="before")
-    shop.run(SMS)
-    return shop
-
-
-@pytest.fixture
 def one_dead(shop: SmallProject, sandbox: RunningSandbox) -> SmallProject:
     """Two records, of which p_1's was refused once too often."""
     shop.people(2)
