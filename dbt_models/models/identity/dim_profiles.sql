@@ -58,6 +58,10 @@ activity as (
 
 worth as (
     select * from {{ ref('int_profile_value') }}
+),
+
+renewals as (
+    select * from {{ ref('int_profile_renewals') }}
 )
 
 select
@@ -106,6 +110,7 @@ select
     worth.first_order_at,
     worth.last_order_at,
     worth.next_order_expected_at,
+    renewals.renews_at,
     worth.rfm,
     worth.rfm_segment,
     worth.lifetime_value,
@@ -126,3 +131,4 @@ left join touches using (profile_id)
 left join contact_points using (profile_id)
 left join activity using (profile_id)
 left join worth using (profile_id)
+left join renewals using (profile_id)

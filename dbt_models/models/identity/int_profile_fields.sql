@@ -28,7 +28,9 @@ candidates as (
     select identifiers.profile_id, by_source.identifier_type, by_source.identifier, by_source.source, by_source.last_seen_at
     from by_source
     join identifiers using (identifier_type, identifier)
-    where by_source.identifier_type in ('{{ contact_points | join("', '") }}')
+    where
+        by_source.identifier_type in ('{{ contact_points | join("', '") }}')
+        and by_source.first_seen_at <= {{ as_of() }}
 ),
 
 ranked as (
