@@ -66,6 +66,10 @@ contacts as (
 
 owners as (
     select * from {{ ref('crm_owners') }}
+),
+
+renewals as (
+    select * from {{ ref('int_profile_renewals') }}
 )
 
 select
@@ -121,6 +125,7 @@ select
     worth.first_order_at,
     worth.last_order_at,
     worth.next_order_expected_at,
+    renewals.renews_at,
     worth.rfm,
     worth.rfm_segment,
     worth.lifetime_value,
@@ -141,5 +146,6 @@ left join touches using (profile_id)
 left join contact_points using (profile_id)
 left join activity using (profile_id)
 left join worth using (profile_id)
+left join renewals using (profile_id)
 left join contacts on chosen.crm_contact_id = contacts.contact_id
 left join owners on contacts.owner = owners.owner

@@ -37,6 +37,7 @@ candidates as (
     where
         by_source.identifier_type in ('{{ contact_points | join("', '") }}')
         and not (by_source.identifier_type = 'wecom_external_userid' and by_source.identifier in (select external_userid from strangers))
+        and by_source.first_seen_at <= {{ as_of() }}
 ),
 
 ranked as (

@@ -16,7 +16,12 @@ with statements as (
         first_name, last_name, null, null, title, city, country,
         birthday,
         updated_at
-    from {{ ref('stg_crm__contacts') }}
+    from (
+        -- what the CRM said at that moment, where its versions go back so far
+        select * from {{ ref('stg_crm__contact_versions') }}
+        where updated_at <= {{ as_of() }}
+        qualify {{ latest_version('contact_id') }}
+    ) as contacts
     union all
     select
         'forms',
@@ -79,4 +84,6 @@ left join identifiers as named
 left join identifiers as device
     on device.identifier_type = 'anonymous_id'
     and statements.anonymous_id = device.identifier
-where coalesce(named.profile_id, device.profile_id) is not null
+where
+    coalesce(named.profile_id, device.profile_id) is not null
+    and (statements.stated_at is null or statements.stated_at <= {{ as_of() }})

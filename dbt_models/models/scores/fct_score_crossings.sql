@@ -18,8 +18,8 @@ before as (
         last_ones.threshold,
         coalesce(merges.profile_id, last_ones.profile_id) as profile_id,
         max(last_ones.crossing_number) as crossing_number,
-        -- of two who turn out to be one person: if one was above, it has been told
-        max(last_ones.direction) as direction
+        -- of two who turn out to be one person the last crossing counts, and of two at once the one that has been told
+        max_by(last_ones.direction, (last_ones.crossed_at, last_ones.direction)) as direction
     from (
         select * from {{ this }}
         qualify row_number() over (partition by model, threshold, profile_id order by crossing_number desc) = 1
