@@ -2,6 +2,8 @@ with judged as (
     select * from {{ ref('int_identity_edges_judged') }}
     -- what a person said and took back was never dropped
     where dropped_reason is distinct from 'taken back'
+    -- nor was the tie of an identifier with itself, such as an alias of the same id
+    and left_key <> right_key
 ),
 
 links as (
