@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from activation import screens
-from bench import collector, delivery, identity, landing, plan, sample
+from bench import builds, collector, delivery, identity, landing, plan, sample
 
 RESULTS = Path(__file__).with_name("results.json")
 BENCHES = {
@@ -16,6 +16,7 @@ BENCHES = {
     "landing": landing.measure,
     "plan": plan.measure,
     "identity": identity.measure,
+    "builds": builds.measure,
     "delivery": delivery.measure,
     "collector": collector.measure,
 }

@@ -1,0 +1,83 @@
+"""
+A build of everything, by the project's own command: against the same statements said by hand in one session, again when one event in
+a hundred is new, and with fifty segments over it.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import tempfile
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from activation.engine.build import build, prepare_warehouse
+from activation.engine.declarations import Declarations
+from activation.engine.project import Project
+from activation.engine.warehouse import opened
+from bench.crowd import NOW, Crowd
+from bench.rules import fifty
+from bench.statements import said, say_again
+from bench.timing import metric, seconds
+
+PEOPLE, EVENTS = 1_000_000, 20_000_000
+
+
+def measure() -> list[dict[str, Any]]:
+    return measure_with(PEOPLE, EVENTS)
+
+
+def measure_with(people: int, events: int) -> list[dict[str, Any]]:
+    crowd = Crowd(people, events)
+    with tempfile.TemporaryDirectory() as folder:
+        project = Project.create(Path(folder) / "project")
+        prepare_warehouse(project, Declarations.load(project))
+        _land(project, crowd)
+        # Under the same name, for that is what the statements call it.
+        bare = Path(shutil.copy(project.warehouse, Path(tempfile.mkdtemp(dir=folder)) / project.warehouse.name))
+        full = seconds(lambda: _build(project, NOW))
+        peak = _most_of_children_mb()
+        profiles = _profiles(project)
+        statements = said(project)
+        plain = seconds(lambda: say_again(statements, bare, project.warehouse))
+        bare.unlink()
+        _land(project, crowd, later=1)
+        again = seconds(lambda: _build(project, NOW + timedelta(days=1)))
+        rules = fifty()
+        for name, text in rules.items():
+            (project.declarations / "segments" / f"{name}.yml").write_text(text, encoding="utf-8")
+        # What is read, parsed and written of fifty new rules is in it, and who came into them.
+        segments = [f"segment_{name}" for name in rules]
+        fifty_took = seconds(lambda: _build(project, NOW + timedelta(days=1), [*segments, "segment_members", "segment_changes"]))
+    size = f"{profiles:,} profiles, {events:,} events"
+    return [
+        metric("build_full_over_bare_sql", full / plain, "×", "≤ 1.5", f"{size}: {full:.0f} s against {plain:.0f} s"),
+        metric("build_incremental_over_full", again / full, "×", "≤ 0.15", f"{size}, then 1% more and a day later: {again:.0f} s against {full:.0f} s"),
+        metric("segments_50_over_build", fifty_took / full, "×", "≤ 0.33", f"{size}, who came into them included: {fifty_took:.0f} s against {full:.0f} s"),
+        metric("build_peak_mb", peak, "MB", "< 12,000", f"{size}: a full build"),
+    ]  # fmt: skip
+
+
+def _land(project: Project, crowd: Crowd, later: int = 0) -> None:
+    with opened(project) as warehouse:
+        crowd.land(warehouse, later)
+
+
+def _build(project: Project, as_of: datetime, select: list[str] | None = None) -> None:
+    (project.logs / "dbt.log").unlink(missing_ok=True)
+    os.environ["SLUICE_DBT_AS_OF"] = as_of.isoformat()
+    report = build(project, Declarations.load(project), select=select or [], tests=False)
+    if not report.ok:
+        raise AssertionError("\n".join(report.failures))
+
+
+def _most_of_children_mb() -> float:
+    """The most memory that one of the processes held which this one has waited for."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def _profiles(project: Project) -> int:
+    with opened(project, read_only=True) as warehouse:
+        return int(warehouse.execute("select count(*) from identity.dim_profiles").fetchall()[0][0])
