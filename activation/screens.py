@@ -205,11 +205,8 @@ def built(report: BuildReport, json: bool) -> None:
     if report.skipped:
         say(f"{report.skipped} were skipped, because something before them failed.")
     elif report.ok:
-        say(
-            ("Everything passed." if tests else "Everything was built.")
-            if not report.warnings
-            else f"Everything passed, with {report.warnings} warnings."
-        )
+        passed = f"Everything passed, with {report.warnings} warnings." if report.warnings else "Everything passed."
+        say(passed if tests or report.warnings else "Everything was built.")
     return None
 
 

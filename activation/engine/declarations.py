@@ -338,14 +338,14 @@ class Declarations:
             return
         template, words = OWN_WORDS[channel]
         wanted, shown = (template, f"`{template}`") if template in target.required else words
-        for place, name in _named(said).items():
+        for place, name in templates.named(said).items():
             content = self.contents.get(name)
             spoken = [getattr(one, channel) for _, one in content.spoken(channel)] if content else []
             if any(not getattr(one, wanted) for one in spoken):
                 file.fault(place, f"`{said['object']}` takes {shown}, which the {channel} variant of content `{name}` does not have.")
 
     def _check_sms(self, file: YamlFile, said: Mapping[str, Any], destination: Destination, target: Object) -> None:
-        for place, name in _named(said).items():
+        for place, name in templates.named(said).items():
             content = self.contents.get(name)
             if content is None or destination.connector.channel != "sms":
                 continue
@@ -387,15 +387,6 @@ class Declarations:
             if isinstance(purpose, str) and purpose not in self.policies.purposes and self._purposes_known:
                 near = did_you_mean(purpose, set(self.policies.purposes))
                 file.fault(("consent", "purposes"), f"`{purpose}` is not in activation/policies/purposes.yml.{near}")
-
-
-def _named(said: Mapping[str, Any]) -> dict[Place, str]:
-    """The contents that a send names, with the place of each: its own, and those of the arms of its experiment."""
-    experiment = said.get("experiment")
-    arms = experiment.get("content") if isinstance(experiment, dict) else getattr(experiment, "content", None)
-    names: dict[Place, Any] = {("content",): said.get("content")}
-    names |= {("experiment", "content", arm): name for arm, name in (arms.items() if isinstance(arms, dict) else ())}
-    return {place: name for place, name in names.items() if isinstance(name, str)}
 
 
 def _yaml_below(folder: Path) -> list[Path]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from activation.engine import mjml
 from activation.engine.content_specs import Content, Variants
+from activation.engine.yaml_file import Place
 from connectors.wechat import field_fault
 
 GIVEN = {"email": {"unsubscribe_url", "preferences_url"}}  # what the engine itself puts in, by channel
@@ -107,6 +109,15 @@ def page_faults(page: Path, given: set[str]) -> Iterator[str]:
             yield f"{page.name} has no `{{{{ form }}}}`, where the form belongs."
         for name in sorted(asked - given):
             yield f"{page.name} asks for `{name}`. It is given: {', '.join(sorted(given))}."
+
+
+def named(said: Mapping[str, Any]) -> dict[Place, str]:
+    """The contents that a send names, with the place of each: its own, and those of the arms of its experiment."""
+    experiment = said.get("experiment")
+    arms = experiment.get("content") if isinstance(experiment, dict) else getattr(experiment, "content", None)
+    names: dict[Place, Any] = {("content",): said.get("content")}
+    names |= {("experiment", "content", arm): name for arm, name in (arms.items() if isinstance(arms, dict) else ())}
+    return {place: name for place, name in names.items() if isinstance(name, str)}
 
 
 def needs(folder: Path, content: Content, channel: str, colleague: bool = False) -> set[str]:
