@@ -234,6 +234,12 @@ def tagged(new_house: Callable[[], House]) -> House:
     event("bot2", "p_bot", "Page Viewed", "02", is_bot=True, page_title="data warehouse")
     event("wx1", "p_chat", "Message Received", "01", source="wechat", properties='{"content": "请问有没有优惠券"}')
     event("wx2", "p_chat", "Message Received", "03", source="wechat", properties='{"content": "优惠券怎么用？"}')
+    event("chat:c1", "p_visitor", "Message Received", "01", source="chat", page_title="")
+    event("chat:c2", "p_visitor", "Message Received", "03", source="chat", page_title="")
+    house.execute("create schema staging")
+    house.execute(
+        "create table staging.stg_chat__messages as select * from (values ('c1', '有优惠券吗'), ('c2', '优惠券在哪里')) as t (chat_message_id, text)"
+    )
     event("mail1", "p_click", "Message Clicked", "05", source="mail", page_url="https://shop.example/pricing?utm_source=mail")
     event("mail2", "p_other", "Message Clicked", "05", source="mail", page_url="https://shop.example/")
     house.dbt.run(
@@ -263,6 +269,7 @@ def test_a_part_of_an_english_word_is_not_the_word_and_machines_have_no_interest
 
 def test_what_somebody_writes_in_the_chat_gives_tags(tagged: House) -> None:
     assert tags(tagged, "p_chat") == [("topic:promotion", "lexicon", "retail", "wx2 (优惠券)")]
+    assert tags(tagged, "p_visitor") == [("topic:promotion", "lexicon", "retail", "chat:c2 (优惠券)")]
 
 
 def test_a_click_gives_the_tag_of_the_link(tagged: House) -> None:

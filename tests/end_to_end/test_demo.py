@@ -60,7 +60,7 @@ def test_the_books_of_every_run_of_the_demo_balance(shown: tuple[Project, str]) 
         planned, recorded = connection.execute(
             "select (select sum(planned) from activation.sync_runs), (select count(*) from activation.sync_changelog)"
         ).fetchone() or (0, 1)
-    assert len(runs) == 14
+    assert len(runs) == 18
     assert all(planned == total for _, planned, total in runs)
     assert planned == recorded > 0
 

@@ -60,16 +60,16 @@ worth as (
     select * from {{ ref('int_profile_value') }}
 ),
 
-contacts as (
-    select contact_id, owner from {{ ref('stg_crm__contacts') }}
-),
-
 owners as (
-    select * from {{ ref('crm_owners') }}
-),
-
-renewals as (
-    select * from {{ ref('int_profile_renewals') }}
+    select
+        contact_id,
+        owner,
+        owners.name,
+        owners.email,
+        owners.phone,
+        owners.wecom_userid
+    from {{ ref('stg_crm__contacts') }}
+    left join {{ ref('crm_owners') }} as owners using (owner)
 )
 
 select
@@ -92,7 +92,7 @@ select
     chosen.user_id,
     chosen.crm_contact_id,
     chosen.olist_mql_id,
-    contacts.owner,
+    owners.owner,
     owners.name as owner_name,
     owners.email as owner_email,
     owners.phone as owner_phone,
@@ -146,6 +146,5 @@ left join touches using (profile_id)
 left join contact_points using (profile_id)
 left join activity using (profile_id)
 left join worth using (profile_id)
-left join renewals using (profile_id)
-left join contacts on chosen.crm_contact_id = contacts.contact_id
-left join owners on contacts.owner = owners.owner
+left join {{ ref('int_profile_renewals') }} as renewals using (profile_id)
+left join owners on chosen.crm_contact_id = owners.contact_id

@@ -113,5 +113,5 @@ def test_declarations_are_not_loaded_beside_a_wrong_table(project: Project) -> N
     path = project.models / "seeds" / "score_thresholds.csv"
     path.write_text(path.read_text(encoding="utf-8") + "nothing,odd,1,1\n", encoding="utf-8")
     assert [fault.message for fault in Declarations.collect(project).faults] == [
-        "there is no score model `nothing`. Known: engagement, fit, purchase."
+        "there is no score model `nothing`. Known: application, appointment, engagement, enrolment, fit, private_fit, purchase."
     ]

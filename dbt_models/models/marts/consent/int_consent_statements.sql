@@ -12,7 +12,10 @@ identified as (
         identifier_type,
         identifier,
         -- a no to something that nobody knows is a no to everything; a yes to it is none
-        case when status in ('withdrawn', 'do_not_contact') and coalesce(channel, '') not in (select channel from {{ ref('consent_channels') }}) then 'all' else channel end as channel,
+        case
+            when status in ('withdrawn', 'do_not_contact') and coalesce(channel, '') not in (select channel from {{ ref('consent_channels') }})
+                then 'all' else channel
+        end as channel,
         case
             when status like '%_contact' then 'all'
             when status = 'withdrawn' and coalesce(purpose, '') not in (select purpose from {{ ref('consent_purposes') }}) then 'all' else purpose

@@ -74,6 +74,9 @@ having
     bool_and(states.status = 'withdrawn') filter (where states.topic = 'all')
     and count(*) filter (where states.topic = 'all') = (select count(*) from {{ ref('consent_purposes') }} where is_marketing)
     -- and nothing of it was asked for again by name
-    and not coalesce(max(states.since) filter (where states.status = 'granted' and states.topic <> 'all') > max(states.since) filter (where states.topic = 'all'), false)
+    and not coalesce(
+        max(states.since) filter (where states.status = 'granted' and states.topic <> 'all') > max(states.since) filter (where states.topic = 'all'),
+        false
+    )
 union all
 select profile_id, channel, 'unsubscribed', 'marketing', since, evidence from {{ ref('int_provider_opt_outs') }}
