@@ -15,7 +15,6 @@ from activation.engine.errors import PlanRefused
 from activation.engine.gate.times import moment
 from activation.engine.models import Models
 
-RECENT_DAYS = 30  # nobody goes longer without a build; what landed before it is in the state
 # Of a consent record, whatever does not plainly say one of these takes something back.
 HARMLESS = ("granted", "given", "accepted", "opt_in", "opted_in", "subscribed", "yes", "true", "pending", "requested", "unconfirmed", "confirmed", "may_contact")  # fmt: skip
 
@@ -55,12 +54,13 @@ def _taken_back(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
             "select table_name from information_schema.tables where table_schema = 'raw' and table_name in ('tracking_events', 'consent_records')"
         ).fetchall()
     }
-    since = "try_cast(payload ->> '$.occurred_at' as timestamptz) at time zone 'UTC' as since"
+    # All that ever landed, however long ago the last build was: a word that is in the state too says nothing new.
+    since = "coalesce(try_cast(payload ->> '$.occurred_at' as timestamptz) at time zone 'UTC', _landed_at) as since"
     if "tracking_events" in landed:
         yield (
             "select c.profile_id, coalesce(t.channel, c.channel) as channel, coalesce(t.purpose, c.purpose) as purpose, 'all' as topic, t.since from "
             f"(select payload ->> '$.message_id' as message_id, payload ->> '$.channel' as channel, payload ->> '$.purpose' as purpose, {since} "
-            f"from raw.tracking_events where {_recently('tracking_events')} and contains(payload::varchar, 'unsubscribe') "
+            f"from raw.tracking_events where contains(payload::varchar, 'unsubscribe') "
             "and lower(payload ->> '$.type') = 'unsubscribe') as t join activation.sync_changelog as c using (message_id)"
         )
     if "consent_records" in landed:
@@ -69,10 +69,6 @@ def _taken_back(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
             "select c.profile_id, coalesce(t.channel, 'all') as channel, coalesce(t.purpose, 'all') as purpose, coalesce(t.topic, 'all') as topic, t.since "
             "from (select payload ->> '$.identifier' as message_id, lower(trim(payload ->> '$.channel')) as channel, "
             f"lower(trim(payload ->> '$.purpose')) as purpose, nullif(lower(trim(payload ->> '$.topic')), '') as topic, {since} "
-            f"from raw.consent_records where {_recently('consent_records')} and lower(payload ->> '$.identifier_type') = 'message_id' "
+            f"from raw.consent_records where lower(payload ->> '$.identifier_type') = 'message_id' "
             f"and coalesce(lower(trim(payload ->> '$.status')), '') not in ({said})) as t join activation.sync_changelog as c using (message_id)"
         )
-
-
-def _recently(table: str) -> str:
-    return f"_landed_at >= (select max(_landed_at) from raw.{table}) - interval '{RECENT_DAYS} days'"

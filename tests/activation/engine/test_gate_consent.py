@@ -1,0 +1,267 @@
+"""The gate asks for consent: by channel, purpose and topic, the newest word counts, and what it does not know means no."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+import pytest
+from running_sandbox import RunningSandbox
+from small_project import SmallProject
+
+from activation.engine.declarations import Declarations
+from activation.engine.errors import DeclarationErrors, PlanRefused
+
+EARLY, LATE = "2026-02-01", "2026-03-01"
+MAIL, SMS, CRM = "mail/hello", "sms/hello", "hubspot/people"
+
+Consent = tuple[str, str, str, str | None]  # channel, purpose, status, since
+
+
+def named(shop: SmallProject, names: Iterable[str]) -> None:
+    """People of these ids."""
+    people = list(names)
+    shop.people(len(people))
+    shop.sql(*(f"update {t} set profile_id = '{name}' where profile_id = 'p_{i}'" for i, name in enumerate(people)
+               for t in ("dim_profiles", "sync_people", "segment_everyone")))  # fmt: skip
+
+
+def ask(shop: SmallProject, ref: str, consents: dict[str, list[Consent]]) -> dict[str, str]:
+    """Codes by profile, each with exactly the consents that are given for it."""
+    named(shop, consents)
+    shop.fill("consent_state", [(name, *consent) for name, given in consents.items() for consent in given])
+    return shop.withheld(ref)
+
+
+def test_a_message_that_needs_consent_leaves_only_with_it(shop: SmallProject) -> None:
+    shop.send(MAIL)
+    withheld = ask(
+        shop,
+        MAIL,
+        {
+            "agreed": [("email", "newsletter", "granted", EARLY)],
+            "never asked": [],
+            "agreed to sms": [("sms", "newsletter", "granted", EARLY)],
+            "agreed to another purpose": [("email", "promotion", "granted", EARLY)],
+            "withdrew": [("email", "newsletter", "withdrawn", EARLY)],
+            "only asked so far": [("email", "newsletter", "pending", EARLY)],
+        },
+    )
+    assert withheld == {
+        "never asked": "NO_CONSENT",
+        "agreed to sms": "NO_CONSENT",
+        "agreed to another purpose": "NO_CONSENT",
+        "withdrew": "CONSENT_WITHDRAWN",
+        "only asked so far": "CONSENT_PENDING",
+    }
+
+
+def test_consent_to_all_channels_or_all_purposes_counts_for_each(shop: SmallProject) -> None:
+    shop.send(MAIL)
+    withheld = ask(
+        shop,
+        MAIL,
+        {
+            "all channels": [("all", "newsletter", "granted", EARLY)],
+            "all purposes": [("email", "all", "granted", EARLY)],
+            "all of both": [("all", "all", "granted", EARLY)],
+            "left everything": [("all", "all", "withdrawn", EARLY)],
+        },
+    )
+    assert withheld == {"left everything": "CONSENT_WITHDRAWN"}
+
+
+def test_the_newest_word_counts_whether_said_of_this_or_of_all(shop: SmallProject) -> None:
+    shop.send(MAIL)
+    withheld = ask(
+        shop,
+        MAIL,
+        {
+            "agreed after leaving all": [("all", "all", "withdrawn", EARLY), ("email", "newsletter", "granted", LATE)],
+            "left all after agreeing": [("email", "newsletter", "granted", EARLY), ("all", "all", "withdrawn", LATE)],
+            "agreed to all after leaving this": [("email", "newsletter", "withdrawn", EARLY), ("all", "all", "granted", LATE)],
+            "left this after agreeing to all": [("all", "all", "granted", EARLY), ("email", "newsletter", "withdrawn", LATE)],
+            "left sms only": [("email", "newsletter", "granted", EARLY), ("sms", "all", "withdrawn", LATE)],
+        },
+    )
+    assert withheld == {"left all after agreeing": "CONSENT_WITHDRAWN", "left this after agreeing to all": "CONSENT_WITHDRAWN"}
+
+
+def test_of_two_words_at_once_the_withdrawal_counts(shop: SmallProject) -> None:
+    shop.send(MAIL)
+    both = [("email", "newsletter", "granted", EARLY), ("all", "all", "withdrawn", EARLY)]
+    assert ask(shop, MAIL, {"one way": both, "the other way": both[::-1]}) == dict.fromkeys(
+        ("one way", "the other way"), "CONSENT_WITHDRAWN"
+    )
+
+
+def test_a_withdrawal_of_unknown_date_counts_as_the_newest_and_a_consent_of_unknown_date_as_the_oldest(shop: SmallProject) -> None:
+    shop.send(MAIL)
+    withheld = ask(
+        shop,
+        MAIL,
+        {
+            "left some time": [("all", "all", "granted", LATE), ("email", "newsletter", "withdrawn", None)],
+            "agreed some time": [("email", "newsletter", "granted", None), ("all", "all", "withdrawn", EARLY)],
+            "agreed some time and nothing else": [("email", "newsletter", "granted", None)],
+        },
+    )
+    assert withheld == {"left some time": "CONSENT_WITHDRAWN", "agreed some time": "CONSENT_WITHDRAWN"}
+
+
+def test_a_request_that_waits_for_its_confirmation_says_neither_yes_nor_no(shop: SmallProject) -> None:
+    shop.send(MAIL)
+    withheld = ask(
+        shop,
+        MAIL,
+        {
+            "has agreed anyway": [("all", "newsletter", "granted", EARLY), ("email", "newsletter", "pending", LATE)],
+            "has left": [("all", "all", "withdrawn", EARLY), ("email", "newsletter", "pending", LATE)],
+        },
+    )
+    assert withheld == {"has left": "CONSENT_WITHDRAWN"}
+
+
+def ask_about(shop: SmallProject, topic: str | None, words: dict[str, list[tuple[str, str | None, str, str]]]) -> dict[str, str]:
+    """Codes by profile for a send about a topic, each with the words (purpose, topic, status, since) that are given for it."""
+    shop.policy("purposes", "purposes: {newsletter: {basis: consent, topics: {events: Fairs, tips: Tips}}}")
+    shop.send(MAIL, topic=topic)
+    named(shop, words)
+    shop.sql("alter table consent_state add column topic varchar")
+    said = [(who, "email", purpose, status, since, part) for who, own in words.items() for purpose, part, status, since in own]
+    shop.fill("consent_state", said)
+    return shop.withheld(MAIL)
+
+
+TOPICAL: dict[str, list[tuple[str, str | None, str, str]]] = {
+    "took all": [("newsletter", "all", "granted", EARLY)],
+    "took all, as an old row says": [("newsletter", None, "granted", EARLY)],
+    "took events": [("newsletter", "events", "granted", EARLY)],
+    "took tips": [("newsletter", "tips", "granted", EARLY)],
+    "left events": [("newsletter", "all", "granted", EARLY), ("newsletter", "events", "withdrawn", LATE)],
+    "left events, took all later": [("newsletter", "events", "withdrawn", EARLY), ("newsletter", "all", "granted", LATE)],
+    "left events, took them again": [("newsletter", "all", "granted", EARLY), ("newsletter", "events", "granted", LATE)],
+    "left all": [("newsletter", "events", "granted", EARLY), ("newsletter", "all", "withdrawn", LATE)],
+    "left all, took events": [("newsletter", "all", "withdrawn", EARLY), ("newsletter", "events", "granted", LATE)],
+    "left everything": [("newsletter", "events", "granted", EARLY), ("all", "all", "withdrawn", LATE)],
+    "left events at once": [("newsletter", "events", "granted", LATE), ("newsletter", "events", "withdrawn", LATE)],
+    "left tips": [("newsletter", "all", "granted", EARLY), ("newsletter", "tips", "withdrawn", LATE)],
+}
+
+
+def test_a_send_about_a_topic_goes_to_who_took_it_and_has_not_left_it_by_its_name(shop: SmallProject) -> None:
+    assert ask_about(shop, "events", TOPICAL) == {
+        "took tips": "NO_CONSENT",
+        "left events": "CONSENT_WITHDRAWN",
+        "left events, took all later": "CONSENT_WITHDRAWN",
+        "left all": "CONSENT_WITHDRAWN",
+        "left everything": "CONSENT_WITHDRAWN",
+        "left events at once": "CONSENT_WITHDRAWN",
+    }
+
+
+def test_a_send_about_no_topic_goes_to_who_took_the_whole_purpose(shop: SmallProject) -> None:
+    assert ask_about(shop, None, TOPICAL) == {
+        "took events": "NO_CONSENT",
+        "took tips": "NO_CONSENT",
+        "left all": "CONSENT_WITHDRAWN",
+        "left all, took events": "CONSENT_WITHDRAWN",
+        "left everything": "CONSENT_WITHDRAWN",
+        "left events at once": "NO_CONSENT",
+    }
+
+
+def test_a_topic_that_the_consents_do_not_know_stops_the_send(shop: SmallProject) -> None:
+    shop.policy("purposes", "purposes: {newsletter: {basis: consent, topics: {events: Fairs}}}")
+    shop.send(MAIL, topic="events")
+    shop.people(1)
+    with pytest.raises(PlanRefused, match="model `consent_state` has no column `topic`"):
+        shop.withheld(MAIL)
+
+
+def test_a_consent_that_has_ended_is_none_even_before_the_next_build(shop: SmallProject) -> None:
+    shop.send(MAIL)
+    shop.people(4)
+    shop.sql("alter table consent_state add column expires_at timestamp")
+    ends = ["2026-11-20 03:59", "2026-11-20 04:00", "2026-11-20 04:01", None]
+    shop.fill("consent_state", [(f"p_{i}", "email", "newsletter", "granted", EARLY, end) for i, end in enumerate(ends)])
+    assert shop.withheld(MAIL) == {"p_0": "CONSENT_EXPIRED", "p_1": "CONSENT_EXPIRED"}
+    shop.sql("insert into consent_state values ('p_0', 'all', 'all', 'granted', timestamp '2026-03-01', null)")
+    assert shop.withheld(MAIL) == {"p_1": "CONSENT_EXPIRED"}
+
+
+def test_a_record_leaves_without_consent_until_the_person_objects(shop: SmallProject) -> None:
+    shop.sync(CRM)
+    withheld = ask(
+        shop,
+        CRM,
+        {
+            "never asked": [],
+            "agreed": [("crm", "sales_contact", "granted", EARLY)],
+            "objected": [("crm", "sales_contact", "withdrawn", EARLY)],
+            "objected to everything": [("all", "all", "withdrawn", EARLY)],
+            "left the newsletter": [("email", "newsletter", "withdrawn", EARLY)],
+        },
+    )
+    assert withheld == {"objected": "OBJECTED", "objected to everything": "OBJECTED"}
+
+
+def test_a_transactional_message_asks_for_no_consent(shop: SmallProject) -> None:
+    shop.send(MAIL, purpose="order_update")
+    assert ask(shop, MAIL, {"never asked": [], "left everything": [("all", "all", "withdrawn", EARLY)]}) == {}
+
+
+def test_a_purpose_that_no_policy_knows_is_refused_when_the_file_is_loaded(shop: SmallProject) -> None:
+    shop.send(MAIL, purpose="newsleter")
+    with pytest.raises(DeclarationErrors, match=r"`newsleter` is not in activation/policies/purposes.yml. Did you mean `newsletter`\?"):
+        Declarations.load(shop.project)
+
+
+def test_a_purpose_that_no_policy_knows_is_refused_by_the_gate_too(shop: SmallProject) -> None:
+    shop.people(1)
+    shop.send(MAIL)
+    runner = shop.runner()
+    runner.declarations.policies = runner.declarations.policies.model_copy(update={"purposes": {}})
+    with pytest.raises(PlanRefused, match="purpose `newsletter` is in no policy, so nothing may leave for it"):
+        runner.run(runner.declarations.find(MAIL))
+
+
+def unsubscribe(shop: SmallProject, what: dict[str, object], table: str = "tracking_events") -> None:
+    """As if the collector's line had landed, and no build had come since."""
+    shop.sql(f"create table if not exists raw.{table} (_event_id varchar, _landed_at timestamp, payload json)")
+    shop.sql(f"insert into raw.{table} values ('e', timestamp '2026-11-20 03:00', '{json.dumps(what)}')")
+
+
+def test_who_unsubscribed_since_the_last_build_gets_nothing_more(shop: SmallProject, sandbox: RunningSandbox) -> None:
+    shop.people(4)
+    shop.run(shop.send(MAIL))
+    shop.send("mail/again")
+    messages = dict(shop.rows("select profile_id, message_id from activation.sync_changelog"))
+    left = {"type": "unsubscribe", "channel": "email", "purpose": "newsletter", "occurred_at": "2026-11-20T03:00:00Z"}
+    unsubscribe(shop, {**left, "message_id": messages["p_0"]})
+    unsubscribe(shop, {**left, "message_id": messages["p_1"], "type": "page_shown"})
+    unsubscribe(shop, {**left, "message_id": messages["p_2"], "purpose": "order_update"})
+    no = {
+        "identifier_type": "message_id",
+        "channel": "all",
+        "purpose": "newsletter",
+        "status": "withdrawn",
+        "occurred_at": "2026-11-20T03:00:00Z",
+    }
+    unsubscribe(shop, {**no, "identifier": messages["p_3"]}, "consent_records")
+    unsubscribe(shop, {**no, "identifier": messages["p_1"], "status": "granted"}, "consent_records")
+    assert shop.withheld("mail/again") == {"p_0": "CONSENT_WITHDRAWN", "p_3": "CONSENT_WITHDRAWN"}
+    # asked for it again since, and that has been built
+    shop.sql("insert into consent_state values ('p_0', 'email', 'newsletter', 'granted', timestamp '2026-11-20 03:01')")
+    assert shop.withheld("mail/again") == {"p_3": "CONSENT_WITHDRAWN"}
+
+
+def test_who_unsubscribed_long_ago_gets_nothing_more_though_no_build_came_since(shop: SmallProject, sandbox: RunningSandbox) -> None:
+    shop.people(2)
+    shop.run(shop.send(MAIL))
+    shop.send("mail/again")
+    messages = dict(shop.rows("select profile_id, message_id from activation.sync_changelog"))
+    unsubscribe(shop, {"type": "unsubscribe", "channel": "email", "purpose": "newsletter", "message_id": messages["p_0"]})
+    shop.sql("update raw.tracking_events set _landed_at = timestamp '2026-09-01'")
+    unsubscribe(shop, {"type": "page_shown", "message_id": messages["p_1"]})
+    assert shop.withheld("mail/again") == {"p_0": "CONSENT_WITHDRAWN"}
