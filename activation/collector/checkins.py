@@ -23,8 +23,9 @@ from activation.collector.json_text import dump
 from activation.collector.rates import Rates
 from activation.collector.refusal import Refusal
 from activation.collector.spool import Spool
+from activation.collector.tokens import link_of
 from activation.engine.form_specs import Checker, Form, FormField
-from activation.engine.links import BadToken, Link, Links
+from activation.engine.links import Link, Links
 
 SOURCE = "offline_checkins"
 FIELDS = {
@@ -92,8 +93,4 @@ class CheckIns:
         return pages.page(request, status, words["check_in"], where, form)
 
     def _link(self, request: Request) -> Link | None:
-        try:
-            return self._links.read(request.path_params["token"], "checkin", self._clock())
-        except BadToken:
-            self._counters.add("bad_tokens_total", kind="checkin")
-            return None
+        return link_of(request, "checkin", self._links, self._counters, self._clock())

@@ -22,7 +22,8 @@ from activation.collector.json_text import dump
 from activation.collector.preferences import SOURCE
 from activation.collector.refusal import Refusal
 from activation.collector.spool import Spool
-from activation.engine.links import BadToken, Link, Links
+from activation.collector.tokens import link_of
+from activation.engine.links import Link, Links
 
 _LONGEST_FORM = 8 << 10
 
@@ -69,8 +70,4 @@ class Confirmations:
         return pages.told(request, words["confirmed"], [pages.confirmable(words, link)])
 
     def _link(self, request: Request) -> Link | None:
-        try:
-            return self._links.read(request.path_params["token"], "confirm", self._clock())
-        except BadToken:
-            self._counters.add("bad_tokens_total", kind="confirm")
-            return None
+        return link_of(request, "confirm", self._links, self._counters, self._clock())

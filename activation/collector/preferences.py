@@ -22,7 +22,8 @@ from activation.collector.counters import Counters
 from activation.collector.json_text import dump
 from activation.collector.refusal import Refusal
 from activation.collector.spool import Spool
-from activation.engine.links import BadToken, Link, Links
+from activation.collector.tokens import link_of
+from activation.engine.links import Link, Links
 
 SOURCE = "consent_records"
 CHANNELS = ("email", "sms", "wechat")
@@ -116,8 +117,4 @@ class Preferences:
         return f"{name}: {part.replace('_', ' ')}" if part else name
 
     def _link(self, request: Request) -> Link | None:
-        try:
-            return self._links.read(request.path_params["token"], "preferences", self._clock())
-        except BadToken:
-            self._counters.add("bad_tokens_total", kind="preferences")
-            return None
+        return link_of(request, "preferences", self._links, self._counters, self._clock())

@@ -20,7 +20,8 @@ from activation.collector.counters import Counters
 from activation.collector.json_text import dump
 from activation.collector.refusal import Refusal
 from activation.collector.spool import Spool
-from activation.engine.links import BadToken, Kind, Link, Links
+from activation.collector.tokens import link_of
+from activation.engine.links import Kind, Link, Links
 
 SOURCE = "tracking_events"
 PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
@@ -83,11 +84,7 @@ class Tracking:
         return pages.unsubscribed(request, link, self._links.preferences(link.message_id))
 
     def _link(self, request: Request, kind: Kind) -> Link | None:
-        try:
-            return self._links.read(request.path_params["token"], kind, self._clock())
-        except BadToken:
-            self._counters.add("bad_tokens_total", kind=kind)
-            return None
+        return link_of(request, kind, self._links, self._counters, self._clock())
 
     async def _record(self, request: Request, what: str, link: Link) -> None:
         if request.method == "HEAD":

@@ -31,6 +31,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from connectors.base import Connector, Fatal, Pulled, SecretStr, Strict, secret
+from connectors.web import _resources
 from connectors.web._dlt_pages import CREDENTIALS, pages
 
 NAME = r"^[a-z][a-z0-9_]*$"
@@ -78,10 +79,7 @@ class DltSource(Connector):
 
     @classmethod
     def declared_pulls(cls, written: Mapping[str, Any]) -> Mapping[str, str]:
-        resources = written.get("resources")
-        if not isinstance(resources, dict):
-            return {}
-        return {str(name): str(one["lands_in"]) for name, one in resources.items() if isinstance(one, dict) and "lands_in" in one}
+        return _resources.declared(written)
 
     async def pull(self, name: str, cursor: str | None) -> AsyncIterator[Pulled]:
         resource = self.options.resources.get(name)
