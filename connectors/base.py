@@ -155,7 +155,8 @@ class Object:
     """What a connector can do with one kind of record or message. Limits are the vendor's, as defaults that a destination may lower.
 
     `idempotent`: sending the same batch again changes nothing over there. `idempotency_seconds`: repeats of one `message_id` are
-    dropped by the vendor for so long. A message with neither is never sent again after an unanswered call.
+    dropped by the vendor for so long. `removed_by_key`: words of `on_removed` for which key, match value and provider id of a row are
+    enough; with others the plan reads what the row held, from every row of the state. A message with neither is never sent again after an unanswered call.
     """
 
     message: bool = False
@@ -166,6 +167,7 @@ class Object:
     modes: frozenset[str] = frozenset({"upsert"})
     match_policies: frozenset[str] = frozenset({"upsert"})
     on_removed: frozenset[str] = frozenset({"nothing"})
+    removed_by_key: frozenset[str] = frozenset({"nothing"})
     idempotent: bool = False
     idempotency_seconds: float = 0.0
     bulk_above: int = 0  # plans of more rows leave in batches of `bulk_size`, for vendors who take many in another way (0: they do not)

@@ -70,15 +70,25 @@ def find(connection: duckdb.DuckDBPyConnection, models: Models, activation: Acti
         source_rows = _count(connection, f"select count(*) from {today.table.sql(DIALECT)}")
     else:
         source_rows = _unlike(connection, today, ref)
-    _sides(connection)
+    contents = _compared(activation, today.hash_version)
+    _sides(connection, contents)
     if activation.kind == "sync" and _hides_a_double(connection, ref):
         _everything(connection, today, ref)
-        _sides(connection)
+        _sides(connection, contents)
     removable = audience.removable(connection, models, activation) if activation.kind == "sync" else exp.true()
     connection.execute(f"create or replace temporary table planned as {_compare(activation, today.hash_version, removable).sql(DIALECT)}")
+    if activation.kind == "sync" and activation.sync.removal not in activation.object.removed_by_key:
+        show(connection, "operation = 'remove' and invalid_code is null")
+        connection.execute("update planned set payload = before where operation = 'remove' and invalid_code is null")
     _number(connection)
     _rebaseline(connection)
     return Difference(source_rows, today.hash_version)
+
+
+def show(connection: duckdb.DuckDBPyConnection, which: str) -> None:
+    """Fill `before`, what was last acknowledged, for rows of `planned`. Few are found at once; for many it is a scan of all there is."""
+    _take_payloads(connection, f"select state_row from planned where state_row is not null and before is null and {which}")
+    connection.execute("update planned set before = p.payload from payloads as p where planned.state_row = p.state_row")
 
 
 # -- the rows of today ----------------------------------------------------------------------------------------------------
@@ -231,13 +241,33 @@ def _columns(today: Today, fingerprint: str = "") -> str:
     return ", ".join([*(f"{expression.sql(DIALECT)} as {name}" for name, expression in columns.items()), f"{made} as hash"])
 
 
-def _sides(connection: duckdb.DuckDBPyConnection) -> None:
-    """`new_rows` and `old_rows`: what is unlike, whole."""
+def _sides(connection: duckdb.DuckDBPyConnection, contents: str) -> None:
+    """`new_rows` and `old_rows`: what is unlike. What old rows held is read where `contents` says so: to unpack it costs as much as all the rest."""
     connection.execute("create or replace temporary view new_rows as select * exclude (state_row) from unlike where state_row is null")
+
+    def rows(payload: str, which: str) -> str:
+        return (
+            f"select s.rowid as state_row, s.key, {payload} as payload, s.match_value, s.profile_id, s.provider_id, s.hash, s.hash_version, s.state "
+            "from activation.sync_snapshot as s semi join (select state_row from unlike where state_row is not null) as unlike "
+            f"on s.rowid = unlike.state_row where {which}"
+        )
+
+    without, with_them = rows("cast(null as varchar)", f"not ({contents})"), rows("s.payload::varchar", contents)
+    connection.execute(f"create or replace temporary table old_rows as {without} union all {with_them}")
+
+
+def _compared(activation: Activation, hash_version: str) -> str:
+    """Of which rows of the state the content is looked at: all under policies and a scope, else those whose fingerprint was made in another way."""
+    if activation.kind == "sync" and (activation.sync.policies or activation.sync.scope):
+        return "true"
+    return f"s.hash_version is distinct from {exp.Literal.string(hash_version).sql(DIALECT)}"
+
+
+def _take_payloads(connection: duckdb.DuckDBPyConnection, state_rows: str) -> None:
+    """`payloads` of these rows of the state."""
     connection.execute(
-        "create or replace temporary table old_rows as "
-        "select s.rowid as state_row, s.key, s.payload, s.match_value, s.profile_id, s.provider_id, s.hash, s.hash_version, s.state "
-        "from activation.sync_snapshot as s semi join (select state_row from unlike where state_row is not null) as unlike on s.rowid = unlike.state_row"
+        "create or replace temporary table payloads as select s.rowid as state_row, s.payload::varchar as payload "
+        f"from activation.sync_snapshot as s semi join ({state_rows}) as wanted on s.rowid = wanted.state_row"
     )
 
 
@@ -270,7 +300,7 @@ def _compare(activation: Activation, hash_version: str, removable: exp.Expressio
     # Fingerprints of one version are compared; of others the content is.
     changed = (
         f"case when state.hash_version = '{UNCERTAIN}' then true when state.hash_version = {version} then state.hash is distinct from valid.hash "
-        "else state.payload::varchar is distinct from valid.payload or state.match_value is distinct from valid.match_value end"
+        "else state.payload is distinct from valid.payload or state.match_value is distinct from valid.match_value end"
     )
     if nulls:
         changed = f"({changed}) and (state.hash_version = '{UNCERTAIN}' or state.match_value is distinct from valid.match_value or {_says_something(activation, nulls)})"
@@ -297,11 +327,11 @@ def _compare(activation: Activation, hash_version: str, removable: exp.Expressio
             "coalesce(valid.match_value, state.match_value) as match_value",
             f"{message} as message_id",
             "coalesce(state.provider_id, valid.record) as provider_id",
-            f"coalesce({leaves}, cast(state.payload as varchar)) as payload",
+            f"coalesce({leaves}, state.payload, '{{}}') as payload",
             f"{acknowledges} as acknowledges",
             "valid.hash",
             f"{version} as hash_version",
-            "cast(state.payload as varchar) as before",
+            "state.payload as before",
             f"{code} as invalid_code",
             "case when valid.copies is null and state.state = 'merged' then 'MERGED' end as cause",
             "state.state_row",
@@ -372,7 +402,6 @@ def _rebaseline(connection: duckdb.DuckDBPyConnection) -> None:
         f"and sync_snapshot.hash_version <> '{UNCERTAIN}' and (sync_snapshot.hash is distinct from p.hash or sync_snapshot.hash_version <> p.hash_version)"
     )
     connection.execute("delete from planned where row_number is null")
-    connection.execute("alter table planned drop column state_row")
 
 
 def _count(connection: duckdb.DuckDBPyConnection, sql: str, parameters: tuple[str, ...] = ()) -> int:

@@ -21,7 +21,8 @@ from activation.engine.models import Models
 from activation.engine.project import Project
 from activation.engine.warehouse import transaction
 
-PLAN_VERSION = "plan-2"
+PLAN_VERSION = "plan-3"
+SHOWN = 5  # rows of each kind
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def plan_removals(connection: duckdb.DuckDBPyConnection, project: Project, activ
     connection.execute(
         "create or replace temporary table planned as select 'remove' as operation, key, profile_id, match_value, cast(null as varchar) as message_id, "
         "provider_id, payload, cast(null as varchar) as acknowledges, hash, hash_version, payload as before, cast(null as varchar) as invalid_code, "
-        "'ERASED' as cause, row_number() over (order by key, state) - 1 as row_number from activation.sync_snapshot "
+        "'ERASED' as cause, rowid as state_row, row_number() over (order by key, state) - 1 as row_number from activation.sync_snapshot "
         "where ref = ? and state in ('acknowledged', 'unconfirmed', 'merged') and key in (select unnest(?::varchar[])) order by key, state",
         [activation.ref, keys],
     )
@@ -73,7 +74,9 @@ def plan_removals(connection: duckdb.DuckDBPyConnection, project: Project, activ
 
 
 def _planned(connection: duckdb.DuckDBPyConnection, project: Project, activation: Activation, source_rows: int, dead: int) -> Plan:
-    """The table `planned` as a file with its hash."""
+    """The table `planned` as a file with its hash. What the destination has now stands in it for the first rows of each kind, to be looked at."""
+    first = f"qualify row_number() over (partition by coalesce(invalid_code, operation) order by row_number) <= {SHOWN}"
+    differences.show(connection, f"rowid in (select rowid from planned {first})")
     counts = dict(
         connection.execute(
             "select case when invalid_code is null then operation else 'invalid' end, count(*) from planned group by 1"
@@ -136,7 +139,7 @@ def _write(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
     partial = file.with_suffix(f".{os.getpid()}.part")
     connection.execute(
         # In the order of the table, which is that of the numbers.
-        "copy (select row_number, * exclude (row_number) from planned) to '"
+        "copy (select row_number, * exclude (row_number, state_row) from planned) to '"
         + str(partial).replace("'", "''")
         + "' (format parquet, row_group_size 10240)"
     )

@@ -10,13 +10,11 @@ import orjson
 from activation.engine.declarations import Activation
 from activation.engine.masking import mask
 from activation.engine.models import Models
-from activation.engine.plan import Plan
+from activation.engine.plan import SHOWN, Plan
 from activation.engine.project import Project
 
-ROWS = 5
 
-
-def sample_rows(project: Project, activation: Activation, plan: Plan, rows: int = ROWS) -> list[dict[str, Any]]:
+def sample_rows(project: Project, activation: Activation, plan: Plan) -> list[dict[str, Any]]:
     """A few rows of each operation: key, before, after. A change shows only what changed."""
     models = Models(project)
     model = "dim_profiles" if activation.kind == "send" else activation.sync.model
@@ -27,7 +25,7 @@ def sample_rows(project: Project, activation: Activation, plan: Plan, rows: int 
         found = connection.execute(
             "select operation, key, before, payload, invalid_code from read_parquet(?) "
             "qualify row_number() over (partition by coalesce(invalid_code, operation) order by row_number) <= ? order by row_number",
-            [str(plan.file), rows],
+            [str(plan.file), SHOWN],
         ).fetchall()
     result = []
     for operation, key, before, payload, invalid in found:

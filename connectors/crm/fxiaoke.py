@@ -28,6 +28,7 @@ def records(settings: type[Strict]) -> Object:
         modes=frozenset({"upsert", "mirror"}),
         match_policies=frozenset({"upsert", "update_only", "create_only"}),
         on_removed=frozenset({"nothing", "clear_fields", "archive"}),
+        removed_by_key=frozenset({"nothing", "archive"}),
         settings=settings,
     )
 

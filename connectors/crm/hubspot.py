@@ -42,6 +42,7 @@ class HubSpot(Connector):
             modes=frozenset({"upsert", "mirror"}),
             match_policies=frozenset(VERBS),
             on_removed=frozenset({"nothing", "clear_fields", "archive"}),
+            removed_by_key=frozenset({"nothing", "archive"}),
             idempotent=True,
             settings=Contacts,
         ),

@@ -35,6 +35,7 @@ def records(settings: type[Strict]) -> Object:
         modes=frozenset({"upsert", "mirror"}),
         match_policies=frozenset({"upsert", "update_only", "create_only"}),
         on_removed=frozenset({"nothing", "clear_fields", "delete"}),
+        removed_by_key=frozenset({"nothing", "delete"}),
         settings=settings,
     )
 

@@ -59,6 +59,7 @@ def records(settings: type[Strict], *removals: str, policies: bool = True, bulk:
         modes=frozenset({"upsert", "mirror"} if removals else {"upsert"}),
         match_policies=frozenset({"upsert", "update_only", "create_only"} if policies else {"upsert"}),
         on_removed=frozenset({"nothing", *removals}),
+        removed_by_key=frozenset({"nothing", "delete"}),
         idempotent=True,
         bulk_above=2000 if bulk else 0,
         bulk_size=10_000,

@@ -55,6 +55,7 @@ class SqlTable(Connector):
             modes=frozenset({"upsert", "mirror"}),
             match_policies=frozenset({"upsert", "update_only", "create_only"}),
             on_removed=frozenset({"nothing", "clear_fields", "archive", "delete"}),
+            removed_by_key=frozenset({"nothing", "archive", "delete"}),
             idempotent=True,
             settings=Records,
         ),
