@@ -256,6 +256,20 @@ def test_who_is_gone_from_the_source_is_removed_in_a_mirror(shop: SmallProject) 
     assert shop.planned(ref) == []
 
 
+def test_what_was_acknowledged_of_who_is_gone_stands_in_the_plan_where_it_is_needed(shop: SmallProject, sandbox: RunningSandbox) -> None:
+    shop.people(9)
+    row_wise, by_key = shop.sync(FILES, **MIRROR), shop.sync(mode="mirror", on_removed="archive", guards={"max_removed_pct": 100})
+    for ref in (row_wise, by_key):
+        shop.run(ref)
+    shop.sql("delete from sync_people where profile_id < 'p_8'")
+    held = {ref: [(row["payload"], row["before"]) for row in plan_rows(shop.plan(ref))] for ref in (row_wise, by_key)}
+    was = [f'{{"email":"u{number}@mail.example","firstname":"Name{number}"}}' for number in range(8)]
+    assert held[row_wise] == [(one, one) for one in was]  # a file gets the whole row
+    assert held[by_key] == [("{}", one) for one in was[:5]] + [("{}", None)] * 3  # HubSpot the record's name; five are there to be looked at
+    shop.run(by_key)
+    assert shop.planned(by_key) == []
+
+
 def test_who_is_gone_from_the_source_stays_over_there_with_upsert(shop: SmallProject) -> None:
     shop.people(3)
     ref = shop.sync(FILES)
