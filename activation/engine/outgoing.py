@@ -37,6 +37,8 @@ class Rows(Sequence[Row]):
     @overload
     def __getitem__(self, at: slice) -> list[Row]: ...
     def __getitem__(self, at: int | slice) -> Row | list[Row]:
+        if isinstance(at, int) and "_rows" not in self.__dict__:
+            return Row(*(self._columns[name][at].as_py() for name in ROW))
         return self._rows[at]
 
     def __iter__(self) -> Iterator[Row]:
