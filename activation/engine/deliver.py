@@ -21,6 +21,7 @@ from connectors.base import Batch, Connector, Fatal, Interrupted, Outcome, Refus
 ATTEMPTS = 4
 CIRCUIT_SECONDS = 60.0
 TIMEOUT_SECONDS = 30.0
+CONTINUED = ("CONTINUED", "It was not its turn before the gate was to be asked anew; it went on in the run after this.")
 UNANSWERED_CALLS = 5  # in a row; then the destination is paused, lest every message of a long run ends up held
 Progress = Callable[[int], None]
 
@@ -99,7 +100,8 @@ class _Books:
 
 
 class Delivery:
-    """One run's delivery, of `total` rows. `execute` returns how it ended: `complete`, `incomplete` (the destination), or `stopped` (a person or a fault)."""
+    """One run's delivery, of `total` rows. `execute` returns how it ended: `complete`, `incomplete` (the destination), `stopped` (a person or a
+    fault), or `continued`: `valid_for` seconds are over, for which the gate's verdicts held, and the rest is to be asked about anew."""
 
     def __init__(
         self,
@@ -111,6 +113,7 @@ class Delivery:
         stop: Stop | None = None,
         progress: Progress | None = None,
         total: int = 0,
+        valid_for: float | None = None,
     ) -> None:
         self.activation, self.renderer, self.stop, self.progress = activation, renderer, stop or Stop(), progress
         self.ledger = ledger
@@ -122,6 +125,10 @@ class Delivery:
         in_bulk = 0 < target.bulk_above < total
         self.batch_size = limits.batch_size or (target.bulk_size if in_bulk else target.batch_size)
         self.timeout = TIMEOUT_SECONDS
+        # What is in flight when the time is over waits for its turn, and should have left by then.
+        self._over_at = (
+            None if valid_for is None else time.monotonic() + valid_for - min(self.concurrency / self.per_second, max(valid_for, 0) / 2)
+        )
         self._unanswered = 0
 
     async def execute(self, lots: Iterator[Lot]) -> str:
@@ -146,13 +153,15 @@ class Delivery:
         if not self.stop.asked:
             self.ledger.close_circuit(destination.name)
             return "complete"
-        return "incomplete" if self.stop.code == "CIRCUIT_OPEN" else "stopped"
+        return {"CIRCUIT_OPEN": "incomplete", CONTINUED[0]: "continued"}.get(self.stop.code, "stopped")
 
     async def _work(self, connector: Connector, lots: Iterator[Lot]) -> None:
         """As many lots in flight as may be; the next is read when one is done. When one fails the others are finished first."""
         pending: set[asyncio.Task[None]] = set()
         try:
             for lot in lots:
+                if self._over_at is not None and time.monotonic() > self._over_at:
+                    self.stop.ask(*CONTINUED)
                 if self.stop.asked:
                     break
                 pending.add(asyncio.create_task(self._lot(connector, lot)))

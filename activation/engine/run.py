@@ -99,7 +99,12 @@ class Runner:
             activation.destination.open_options()  # a missing variable is said now, before anything is locked or written
             with open_ledger(self.project) as ledger, held(ledger, activation.ref) as lease:
                 self._close_interrupted(ledger, lease, activation)
+                began = datetime.now(UTC)
                 settled = self._run(ledger, lease, activation, plan_hash, override, only_keys, check)
+                while settled.status == "continued":
+                    later = replace(self, now=self.now + (datetime.now(UTC) - began))
+                    left = self._left(settled)
+                    settled = settled.then(later._run(ledger, lease, activation, None, override, left, None))
         except SluiceError as error:
             self._alert(alerts.of_error(activation, error))
             raise
@@ -147,6 +152,8 @@ class Runner:
                 raise GuardStop(activation.ref, reasons)
             column_types.remember(connection, activation.ref, plan.types)
             run, verdicts = self._begin(connection, models, ledger, lease, activation, plan, started_at, override, reasons)
+            elapsed, message = (datetime.now(UTC) - started_at).total_seconds(), activation.object.message
+            valid_for = gate.valid_for(connection, self.declarations.policies, activation, elapsed) if message else None
         memory.give_back()
         if check:
             try:
@@ -154,7 +161,13 @@ class Runner:
             except BaseException:
                 ledger.abandon_run(lease, run["run_id"])
                 raise
-        return self._deliver(ledger, lease, activation, run, plan, verdicts)
+        return self._deliver(ledger, lease, activation, run, plan, verdicts, valid_for)
+
+    def _left(self, settled: Settled) -> list[str]:
+        """The keys that a run left for the one in which it goes on: nobody else is added to what was planned."""
+        with opened(self.project) as connection:
+            left = "select key from activation.sync_changelog where run_id = ? and reason_code = 'CONTINUED'"
+            return [key for (key,) in connection.execute(left, [settled.run_id]).fetchall()]
 
     def remove(self, ledger: Ledger, lease: Lease, activation: Activation, keys: list[str]) -> Settled | None:
         """Take the records of these keys away over there, as the activation's spec says a removal is done. None when there are none."""
@@ -201,7 +214,16 @@ class Runner:
         ledger.begin_run(lease, run)
         return run, verdicts
 
-    def _deliver(self, ledger: Ledger, lease: Lease, activation: Activation, run: dict[str, Any], plan: Plan, verdicts: Path) -> Settled:
+    def _deliver(
+        self,
+        ledger: Ledger,
+        lease: Lease,
+        activation: Activation,
+        run: dict[str, Any],
+        plan: Plan,
+        verdicts: Path,
+        valid_for: float | None = None,
+    ) -> Settled:
         total = outgoing.leaving(plan.file, verdicts)
         result, stop = "complete", Stop(within=self.stop)
         if total:
@@ -214,6 +236,7 @@ class Runner:
                 stop,
                 self.progress(activation.ref, total) if self.progress else None,
                 total,
+                valid_for,
             )
             with _stops_on_signals(self.stop), asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
                 result = loop.run(delivery.execute(outgoing.lots(plan.file, verdicts, delivery.batch_size)))

@@ -1,4 +1,4 @@
-"""Quiet hours: whether a clock stands in them, and when they end."""
+"""Quiet hours: whether a clock stands in them, when they end, and how far off they are."""
 
 from __future__ import annotations
 
@@ -26,3 +26,10 @@ def loud_at(window: QuietWindow, clock: str, zone: str, now: datetime) -> str:
     end = f"(date_trunc('day', {clock}) + {days} + interval '{int(hours) * 60 + int(minutes)} minutes')"
     then, now_offset = f"timezone('UTC', timezone({zone}, {end}))", f"({end} - ({clock} - {moment(now)}))"
     return f"case when {inside(window, local(now_offset, zone))} then {then} else least({then}, {now_offset}) end"
+
+
+def until_quiet(window: QuietWindow, clock: str) -> str:
+    """SQL: how long it is for a local time outside the window until it begins, as long as nobody changes the clocks."""
+    hours, minutes = window.start.split(":")
+    start = f"date_trunc('day', {clock}) + interval '{int(hours) * 60 + int(minutes)} minutes'"
+    return f"case when {start} <= {clock} then {start} + interval '1 day' else {start} end - {clock}"

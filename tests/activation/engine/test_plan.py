@@ -265,7 +265,9 @@ def test_what_was_acknowledged_of_who_is_gone_stands_in_the_plan_where_it_is_nee
     held = {ref: [(row["payload"], row["before"]) for row in plan_rows(shop.plan(ref))] for ref in (row_wise, by_key)}
     was = [f'{{"email":"u{number}@mail.example","firstname":"Name{number}"}}' for number in range(8)]
     assert held[row_wise] == [(one, one) for one in was]  # a file gets the whole row
-    assert held[by_key] == [("{}", one) for one in was[:5]] + [("{}", None)] * 3  # HubSpot the record's name; five are there to be looked at
+    assert (
+        held[by_key] == [("{}", one) for one in was[:5]] + [("{}", None)] * 3
+    )  # HubSpot the record's name; five are there to be looked at
     shop.run(by_key)
     assert shop.planned(by_key) == []
 
