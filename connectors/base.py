@@ -154,9 +154,13 @@ class NoSettings(Strict):
 class Object:
     """What a connector can do with one kind of record or message. Limits are the vendor's, as defaults that a destination may lower.
 
+    `per_second` counts requests; mail by SMTP counts message by message.
+
     `idempotent`: sending the same batch again changes nothing over there. `idempotency_seconds`: repeats of one `message_id` are
-    dropped by the vendor for so long. `removed_by_key`: words of `on_removed` for which key, match value and provider id of a row are
-    enough; with others the plan reads what the row held, from every row of the state. A message with neither is never sent again after an unanswered call.
+    dropped by the vendor for so long. A message with neither is never sent again after an unanswered call.
+
+    `removed_by_key`: words of `on_removed` for which key, match value and provider id of a row are enough; with others the plan reads
+    what the rows held, which takes it longer than all else.
     """
 
     message: bool = False

@@ -125,10 +125,7 @@ class Delivery:
         in_bulk = 0 < target.bulk_above < total
         self.batch_size = limits.batch_size or (target.bulk_size if in_bulk else target.batch_size)
         self.timeout = TIMEOUT_SECONDS
-        # What is in flight when the time is over waits for its turn, and should have left by then.
-        self._over_at = (
-            None if valid_for is None else time.monotonic() + valid_for - min(self.concurrency / self.per_second, max(valid_for, 0) / 2)
-        )
+        self._over_at = None if valid_for is None else time.monotonic() + valid_for
         self._unanswered = 0
 
     async def execute(self, lots: Iterator[Lot]) -> str:
@@ -145,6 +142,7 @@ class Delivery:
         throttle = Throttle(self.ledger, f"{destination.name}/{self.activation.spec.object}", self.per_second)
         http = client(address, throttle, self.activation.object.idempotent, self.concurrency, self.timeout)
         self._throttle = None if address.startswith("http") else throttle
+        self._end_in_time()
         try:
             async with http, destination.connector(options, http, address) as connector:
                 await self._work(connector, lots)
@@ -154,6 +152,12 @@ class Delivery:
             self.ledger.close_circuit(destination.name)
             return "complete"
         return {"CIRCUIT_OPEN": "incomplete", CONTINUED[0]: "continued"}.get(self.stop.code, "stopped")
+
+    def _end_in_time(self) -> None:
+        """What is in flight when the time is over waits for its turn, and should have left by then."""
+        if self._over_at is not None:
+            in_flight = self.concurrency * (self.batch_size if self._throttle else 1)
+            self._over_at -= min(in_flight / self.per_second, max(self._over_at - time.monotonic(), 0) / 2)
 
     async def _work(self, connector: Connector, lots: Iterator[Lot]) -> None:
         """As many lots in flight as may be; the next is read when one is done. When one fails the others are finished first."""
@@ -282,7 +286,8 @@ class Delivery:
         harmless = self.activation.object.idempotent
         for attempt in range(1, ATTEMPTS + 1):
             if self._throttle:
-                await self._throttle.wait()
+                # What does not go by HTTP says each message by itself, over a connection that stays.
+                await self._throttle.wait(len(batch.rows) if self.activation.object.message else 1)
             try:
                 return await connector.deliver(batch)
             except Transient as error:

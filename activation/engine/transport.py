@@ -33,15 +33,15 @@ class Throttle:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="throttle")
         self._ledger: Ledger | None = None
 
-    async def wait(self) -> None:
-        """Return when one more call may leave."""
+    async def wait(self, calls: int = 1) -> None:
+        """Return when so many more calls may leave."""
         async with self._lock:
-            if self._left < 1:
+            while self._left < calls:
                 pause = await asyncio.get_running_loop().run_in_executor(self._thread, self._take)
-                self._left = self.lot
+                self._left += self.lot
                 if pause:
                     await asyncio.sleep(pause)
-            self._left -= 1
+            self._left -= calls
 
     def _take(self) -> float:
         if self._ledger is None:

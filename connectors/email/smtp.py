@@ -28,7 +28,7 @@ class Smtp(Connector):
             message=True,
             contact="email",
             batch_size=20,
-            per_second=20,
+            per_second=400,
             concurrency=4,
             modes=frozenset(),  # a message is never kept "in sync"
             required=frozenset({"to", "subject"}),

@@ -14,7 +14,7 @@ from small_project import DESTINATIONS, NOON, SmallProject
 from activation.engine.gate import validity
 
 MAIL = "mail/hello"
-TEN_A_SECOND = "limits: {per_second: 10, concurrency: 1, batch_size: 1}, connector: smtp"
+TEN_A_SECOND = "limits: {per_second: 10, concurrency: 1, batch_size: 5}, connector: smtp"
 EVENING = datetime(2026, 11, 20, 21, 59, 57, tzinfo=ZoneInfo("Asia/Shanghai")).astimezone(UTC)  # three seconds before it is quiet
 
 
