@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -99,12 +99,13 @@ class Runner:
             activation.destination.open_options()  # a missing variable is said now, before anything is locked or written
             with open_ledger(self.project) as ledger, held(ledger, activation.ref) as lease:
                 self._close_interrupted(ledger, lease, activation)
-                began = datetime.now(UTC)
+                began, runs = datetime.now(UTC), 1
                 settled = self._run(ledger, lease, activation, plan_hash, override, only_keys, check)
                 while settled.status == "continued":
-                    later = replace(self, now=self.now + (datetime.now(UTC) - began))
-                    left = self._left(settled)
-                    settled = settled.then(later._run(ledger, lease, activation, None, override, left, None))
+                    # A second later at least: a run is known by its second and its rows, which are the same when none has left.
+                    later = replace(self, now=self.now + max(datetime.now(UTC) - began, timedelta(seconds=runs)))
+                    settled = settled.then(later._run(ledger, lease, activation, None, override, self._left(settled), None))
+                    runs += 1
         except SluiceError as error:
             self._alert(alerts.of_error(activation, error))
             raise

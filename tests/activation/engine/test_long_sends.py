@@ -96,3 +96,15 @@ def test_only_those_who_were_planned_are_asked_about_anew(
     person.join()
     assert (settled.planned, settled.outcomes["sent"]) == (25, 25)
     assert slow.planned(MAIL) == [("add", "p_new", None)]
+
+
+def test_a_run_in_which_nothing_could_leave_is_another_than_the_next(
+    slow: SmallProject, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow.people(2)
+    held = iter([0.0, 0.0, 900.0])
+    monkeypatch.setattr("activation.engine.gate.valid_for", lambda *_: next(held))
+    settled = slow.run(MAIL, NOON)
+    assert (settled.planned, settled.outcomes["sent"]) == (2, 2)
+    assert [status for _, status in runs(slow)] == ["continued", "continued", "succeeded"]
+    assert set(sandbox.message_ids("smtp").values()) == {1}
