@@ -299,7 +299,7 @@ def run_table(result: Settled) -> None:
         "succeeded": "done",
         "failed_rows": "done, with failed rows",
         "incomplete": "incomplete: the destination is paused",
-        "continued": "went on in another run",
+        "stopped": "stopped",
     }
     say(f"{result.ref}: {words.get(result.status, result.status)}. Run {result.run_id}.")
     for warning in result.warnings:

@@ -44,7 +44,6 @@ REMEDIES = {
     "HELD": "See `sluice status`: it may have arrived, and a receipt or a person settles it.",
     "INTERRUPTED": "Run again; what was in flight is settled first.",
     "STOPPED": "Run again; the rest is planned again.",
-    "CONTINUED": "Nothing: the gate was asked anew, and the rest went on in the next run.",
     "CIRCUIT_OPEN": "Wait until the destination answers again, then run again.",
     "UNREACHABLE": "Look at the destination's address with `sluice doctor`.",
     "NO_ANSWER": "Records are planned again. Messages are held until a receipt comes or a person decides.",

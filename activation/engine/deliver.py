@@ -21,7 +21,6 @@ from connectors.base import Batch, Connector, Fatal, Interrupted, Outcome, Refus
 ATTEMPTS = 4
 CIRCUIT_SECONDS = 60.0
 TIMEOUT_SECONDS = 30.0
-CONTINUED = ("CONTINUED", "It was not its turn before the gate was to be asked anew; it went on in the run after this.")
 UNANSWERED_CALLS = 5  # in a row; then the destination is paused, lest every message of a long run ends up held
 Progress = Callable[[int], None]
 
@@ -101,7 +100,7 @@ class _Books:
 
 class Delivery:
     """One run's delivery, of `total` rows. `execute` returns how it ended: `complete`, `incomplete` (the destination), `stopped` (a person or a
-    fault), or `continued`: `valid_for` seconds are over, for which the gate's verdicts held, and the rest is to be asked about anew."""
+    fault), or `outlasted`: the `valid_for` seconds are over for which the gate's verdicts held, and the rest is to be asked about anew."""
 
     def __init__(
         self,
@@ -127,6 +126,7 @@ class Delivery:
         self.timeout = TIMEOUT_SECONDS
         self._over_at = None if valid_for is None else time.monotonic() + valid_for
         self._unanswered = 0
+        self.lots = 0  # the number of the first lot that was not begun
 
     async def execute(self, lots: Iterator[Lot]) -> str:
         """Deliver every lot. Raises LeaseLost when another process took over; whatever was recorded until then stands."""
@@ -145,13 +145,13 @@ class Delivery:
         self._end_in_time()
         try:
             async with http, destination.connector(options, http, address) as connector:
-                await self._work(connector, lots)
+                outlasted = await self._work(connector, lots)
         finally:
             self.books.close()
         if not self.stop.asked:
             self.ledger.close_circuit(destination.name)
-            return "complete"
-        return {"CIRCUIT_OPEN": "incomplete", CONTINUED[0]: "continued"}.get(self.stop.code, "stopped")
+            return "outlasted" if outlasted else "complete"
+        return "incomplete" if self.stop.code == "CIRCUIT_OPEN" else "stopped"
 
     def _end_in_time(self) -> None:
         """What is in flight when the time is over waits for its turn, and should have left by then."""
@@ -159,20 +159,25 @@ class Delivery:
             in_flight = self.concurrency * (self.batch_size if self._throttle else 1)
             self._over_at -= min(in_flight / self.per_second, max(self._over_at - time.monotonic(), 0) / 2)
 
-    async def _work(self, connector: Connector, lots: Iterator[Lot]) -> None:
-        """As many lots in flight as may be; the next is read when one is done. When one fails the others are finished first."""
+    async def _work(self, connector: Connector, lots: Iterator[Lot]) -> bool:
+        """As many lots in flight as may be; the next is read when one is done. When one fails the others are finished first.
+
+        Returns whether the time was over before the lots were.
+        """
         pending: set[asyncio.Task[None]] = set()
+        outlasted = False
         try:
             for lot in lots:
-                if self._over_at is not None and time.monotonic() > self._over_at:
-                    self.stop.ask(*CONTINUED)
-                if self.stop.asked:
+                outlasted = self._over_at is not None and time.monotonic() > self._over_at
+                if self.stop.asked or outlasted:
                     break
+                self.lots = lot.number + 1
                 pending.add(asyncio.create_task(self._lot(connector, lot)))
                 if len(pending) >= self.concurrency:
                     done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                     await asyncio.gather(*done)
             await asyncio.gather(*pending)
+            return outlasted
         except asyncio.CancelledError:
             for task in pending:
                 task.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -77,10 +78,9 @@ class Lot:
     rows: Rows
 
 
-def lots(plan_file: Path, verdicts: Path, size: int) -> Iterator[Lot]:
-    """The plan's rows that may leave, in order. Memory holds one piece of the file at a time."""
-    withheld = np.sort(pq.read_table(verdicts, columns=["row_number"])["row_number"].to_numpy())
-    number = 0
+def lots(plan_file: Path, verdicts: Path, size: int, number: int = 0) -> Iterator[Lot]:
+    """The plan's rows that may leave, in order, numbered from `number`. Memory holds one piece of the file at a time."""
+    withheld = _withheld(verdicts)
     waiting: list[pa.RecordBatch] = []  # of one operation, fewer than `size`
 
     def lot() -> Lot:
@@ -88,7 +88,7 @@ def lots(plan_file: Path, verdicts: Path, size: int) -> Iterator[Lot]:
         return Lot(number, columns["operation"][0].as_py(), Rows(columns))
 
     if size == 1:
-        yield from _singles(_pieces(plan_file, withheld))
+        yield from _singles(_pieces(plan_file, withheld), number)
         return
     for piece in _pieces(plan_file, withheld):
         start, end = 0, piece.num_rows
@@ -109,8 +109,8 @@ def lots(plan_file: Path, verdicts: Path, size: int) -> Iterator[Lot]:
         yield lot()
 
 
-def _singles(pieces: Iterator[pa.RecordBatch]) -> Iterator[Lot]:
-    numbers = count()
+def _singles(pieces: Iterator[pa.RecordBatch], number: int) -> Iterator[Lot]:
+    numbers = count(number)
     for piece in pieces:
         rows = Rows(piece)
         for operation, row, profile in zip(piece["operation"].to_pylist(), rows, rows.profiles, strict=True):
@@ -138,6 +138,31 @@ def _groups(plan_file: Path) -> Iterator[pa.Table]:
                 ahead.append(reader.submit(read, group))
             yield table
             del table
+
+
+def _withheld(verdicts: Path) -> np.ndarray:
+    return np.sort(pq.read_table(verdicts, columns=["row_number"])["row_number"].to_numpy())
+
+
+def write_rest(plan_file: Path, verdicts: Path, answered: Sequence[int], file: Path) -> None:
+    """The plan's rows that might leave and have no answer yet, as a plan of their own."""
+    over = np.union1d(_withheld(verdicts), np.array(answered, dtype=np.int64))
+    writer = None
+    try:
+        for piece in _pieces(plan_file, over):
+            writer = writer or pq.ParquetWriter(file, piece.schema)
+            writer.write_batch(piece)
+    finally:
+        if writer is not None:
+            writer.close()
+            os.chmod(file, 0o600)
+
+
+def add_verdicts(verdicts: Path, more: Path) -> None:
+    """Rows that are withheld now too. The file is replaced as a whole: others may be reading it."""
+    partial_file = verdicts.with_suffix(f".{os.getpid()}.part")
+    pq.write_table(pa.concat_tables([pq.read_table(verdicts), pq.read_table(more)]), partial_file)
+    os.replace(partial_file, verdicts)
 
 
 def leaving(plan_file: Path, verdicts: Path) -> int:

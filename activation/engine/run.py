@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -99,13 +99,7 @@ class Runner:
             activation.destination.open_options()  # a missing variable is said now, before anything is locked or written
             with open_ledger(self.project) as ledger, held(ledger, activation.ref) as lease:
                 self._close_interrupted(ledger, lease, activation)
-                began, runs = datetime.now(UTC), 1
                 settled = self._run(ledger, lease, activation, plan_hash, override, only_keys, check)
-                while settled.status == "continued":
-                    # A second later at least: a run is known by its second and its rows, which are the same when none has left.
-                    later = replace(self, now=self.now + max(datetime.now(UTC) - began, timedelta(seconds=runs)))
-                    settled = settled.then(later._run(ledger, lease, activation, None, override, self._left(settled), None))
-                    runs += 1
         except SluiceError as error:
             self._alert(alerts.of_error(activation, error))
             raise
@@ -153,8 +147,7 @@ class Runner:
                 raise GuardStop(activation.ref, reasons)
             column_types.remember(connection, activation.ref, plan.types)
             run, verdicts = self._begin(connection, models, ledger, lease, activation, plan, started_at, override, reasons)
-            elapsed, message = (datetime.now(UTC) - started_at).total_seconds(), activation.object.message
-            valid_for = gate.valid_for(connection, self.declarations.policies, activation, elapsed) if message else None
+            valid_for = self._valid_for(connection, activation, started_at)
         memory.give_back()
         if check:
             try:
@@ -163,12 +156,6 @@ class Runner:
                 ledger.abandon_run(lease, run["run_id"])
                 raise
         return self._deliver(ledger, lease, activation, run, plan, verdicts, valid_for)
-
-    def _left(self, settled: Settled) -> list[str]:
-        """The keys that a run left for the one in which it goes on: nobody else is added to what was planned."""
-        with opened(self.project) as connection:
-            left = "select key from activation.sync_changelog where run_id = ? and reason_code = 'CONTINUED'"
-            return [key for (key,) in connection.execute(left, [settled.run_id]).fetchall()]
 
     def remove(self, ledger: Ledger, lease: Lease, activation: Activation, keys: list[str]) -> Settled | None:
         """Take the records of these keys away over there, as the activation's spec says a removal is done. None when there are none."""
@@ -225,24 +212,52 @@ class Runner:
         verdicts: Path,
         valid_for: float | None = None,
     ) -> Settled:
+        """Deliver and settle. When that takes longer than the verdicts hold, the gate is asked anew about the rest."""
         total = outgoing.leaving(plan.file, verdicts)
-        result, stop = "complete", Stop(within=self.stop)
-        if total:
-            delivery = Delivery(
-                ledger,
-                lease,
-                {**run, "purpose": activation.spec.purpose},
-                activation,
-                self._renderer(activation),
-                stop,
-                self.progress(activation.ref, total) if self.progress else None,
-                total,
-                valid_for,
-            )
-            with _stops_on_signals(self.stop), asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
-                result = loop.run(delivery.execute(outgoing.lots(plan.file, verdicts, delivery.batch_size)))
+        result, stop, file, lots = "outlasted" if total else "complete", Stop(within=self.stop), plan.file, 0
+        rest = self.project.plans / f"{run['run_id']}.rest.parquet"
+        progress = self.progress(activation.ref, total) if self.progress and total else None
+        with _stops_on_signals(self.stop), asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+            while result == "outlasted":
+                delivery = Delivery(
+                    ledger,
+                    lease,
+                    {**run, "purpose": activation.spec.purpose},
+                    activation,
+                    self._renderer(activation),
+                    stop,
+                    progress,
+                    total,
+                    valid_for,
+                )
+                result = loop.run(delivery.execute(outgoing.lots(file, verdicts, delivery.batch_size, lots)))
+                lots = max(lots, delivery.lots)
+                if result == "outlasted":
+                    file, valid_for = rest, self._ask_anew(ledger, lease, activation, run, plan, verdicts, rest)
+        rest.unlink(missing_ok=True)
         settled = self._settle(ledger, lease, activation, run, plan.file, verdicts, result, stop.why)
         return replace(settled, warnings=plan.warnings)
+
+    def _ask_anew(
+        self, ledger: Ledger, lease: Lease, activation: Activation, run: Mapping[str, Any], plan: Plan, verdicts: Path, rest: Path
+    ) -> float | None:
+        """Ask the gate about the rows that have no answer yet, and write them to `rest`. Returns for how long the new verdicts hold."""
+        asked_at = datetime.now(UTC)
+        now = self.now + (asked_at - datetime.fromisoformat(run["started_at"]))
+        outgoing.write_rest(plan.file, verdicts, [row["row_number"] for row in ledger.outcomes(run["run_id"])], rest)
+        more = rest.with_suffix(".gate.parquet")
+        with opened(self.project) as connection:
+            ledger.renew(lease)  # the warehouse may have been long in coming
+            self._ask(connection, Models(self.project), ledger, activation, rest, more, run["run_id"], now)
+            valid_for = self._valid_for(connection, activation, asked_at)
+        outgoing.add_verdicts(verdicts, more)
+        more.unlink()
+        return valid_for
+
+    def _valid_for(self, connection: Any, activation: Activation, asked_at: datetime) -> float | None:
+        if not activation.object.message:
+            return None
+        return gate.valid_for(connection, self.declarations.policies, activation, (datetime.now(UTC) - asked_at).total_seconds())
 
     def _settle(
         self,
@@ -292,10 +307,11 @@ class Runner:
         plan_file: Path,
         verdicts: Path,
         run_id: str | None = None,
+        now: datetime | None = None,
     ) -> dict[str, int]:
         unsettled, leaving = on_their_way(ledger, activation.ref, self.declarations.activations, self._files)
         policies = self.declarations.policies
-        return gate.ask(connection, models, policies, activation, plan_file, self.now, verdicts, unsettled, leaving, run_id)
+        return gate.ask(connection, models, policies, activation, plan_file, now or self.now, verdicts, unsettled, leaving, run_id)
 
     def _files(self, run: Mapping[str, Any]) -> tuple[Path, Path]:
         return self._plan_file(run), self._verdicts(run["run_id"])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -41,27 +40,6 @@ class Settled:
     def failed(self) -> bool:
         """Whether rows failed, or the run did not get through."""
         return self.status not in {"succeeded"}
-
-    def then(self, later: Settled) -> Settled:
-        """This run and the one in which what was left of it went on, as one."""
-        went_on = sum(rows for _, code, _, rows in self.reasons if code == "CONTINUED")
-        outcomes = {name: rows + later.outcomes[name] - (went_on if name == "skipped" else 0) for name, rows in self.outcomes.items()}
-        reasons = Counter({line[:3]: line[3] for line in self.reasons if line[1] != "CONTINUED"})
-        reasons.update({line[:3]: line[3] for line in later.reasons})
-        operations = {
-            kind: {name: rows + later.operations[kind][name] for name, rows in counts.items()} for kind, counts in self.operations.items()
-        }
-        operations["add"]["planned"] -= went_on  # only messages go on in another run, and each is an addition
-        failed = any(outcomes[name] for name in ("rejected", "unknown", "invalid"))
-        return replace(
-            later,
-            status="failed_rows" if failed and later.status == "succeeded" else later.status,
-            planned=sum(outcomes.values()),
-            outcomes=outcomes,
-            reasons=sorted(((*said, rows) for said, rows in reasons.items()), key=lambda row: (row[0], -row[3], row[1] or "")),
-            operations=operations,
-            warnings=[*self.warnings, f"It began as run {self.run_id}; the gate was asked anew for what was left.", *later.warnings],
-        )
 
 
 def settle(
