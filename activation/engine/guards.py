@@ -10,8 +10,11 @@ from activation.engine.specs import Guards
 
 
 def broken(plan: Plan, guards: Guards) -> list[str]:
-    """Every guard that this plan breaks, as sentences; none means it may go on. Without a state there is nothing to take a part of."""
-    counts, state = {**plan.counts, "remove": plan.counts["remove"] - plan.merged}, plan.acknowledged
+    """Every guard that this plan breaks, as sentences; none means it may go on. Without a state there is nothing to take a part of.
+
+    Parts are of all rows that are over there or may be: those that may be are removed as well.
+    """
+    counts, state = {**plan.counts, "remove": plan.counts["remove"] - plan.merged}, plan.acknowledged + plan.unconfirmed
     reasons = list(plan.retyped)
     empties = plan.counts["remove"] > 0 and plan.source_rows <= counts["invalid"]
     if empties:
@@ -58,5 +61,5 @@ def _would(name: str) -> str:
 
 def _percent(name: str, count: int, state: int, limit: float, key: str) -> str:
     if name == "total":
-        return f"{count} rows in all are {count * 100 / state:.1f}% of the {state} acknowledged; at most {limit:g}% may be planned ({key})."
+        return f"{count} rows in all are {count * 100 / state:.1f}% of the {state} over there; at most {limit:g}% may be planned ({key})."
     return f"{count} of {state} rows ({count * 100 / state:.1f}%) would be {name}; at most {limit:g}% may ({key})."

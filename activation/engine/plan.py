@@ -27,7 +27,8 @@ SHOWN = 5  # rows of each kind
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do. `file` is Parquet, one row per planned row; `acknowledged` is how many rows the state holds now."""
+    """What a run would do. `file` is Parquet, one row per planned row; `acknowledged` is how many rows the destination said it has,
+    `unconfirmed` how many more it may have: calls that nobody answered."""
 
     ref: str
     plan_hash: str
@@ -36,6 +37,7 @@ class Plan:
     source_rows: int
     acknowledged: int
     held: int
+    unconfirmed: int = 0
     merged: int = 0  # of the removals, those of records whose profile was found to be another's
     dead: int = 0  # rows left out because they failed too often, or a person said so
     types: Mapping[str, str] = field(default_factory=dict)  # of the mapped columns, now
@@ -85,15 +87,18 @@ def _planned(connection: duckdb.DuckDBPyConnection, project: Project, activation
     plan_hash = _content_hash(connection, activation)
     file = project.plans / f"{activation.ref.replace('/', '__')}-{plan_hash}.parquet"
     _write(connection, file)
-    ref = [activation.ref]
+    states = dict(
+        connection.execute("select state, count(*) from activation.sync_snapshot where ref = ? group by 1", [activation.ref]).fetchall()
+    )
     return Plan(
         ref=activation.ref,
         plan_hash=plan_hash,
         file=file,
         counts={name: counts.get(name, 0) for name in ("add", "change", "remove", "invalid")},
         source_rows=source_rows,
-        acknowledged=_one(connection, "select count(*) from activation.sync_snapshot where ref = ? and state = 'acknowledged'", ref),
-        held=_one(connection, "select count(*) from activation.sync_snapshot where ref = ? and state = 'held'", ref),
+        acknowledged=states.get("acknowledged", 0),
+        held=states.get("held", 0),
+        unconfirmed=states.get("unconfirmed", 0),
         merged=_one(connection, "select count(*) from planned where cause = 'MERGED'"),
         dead=dead,
     )
