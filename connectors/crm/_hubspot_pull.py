@@ -1,8 +1,12 @@
-"""What changed in HubSpot since a cursor, by search: oldest first, a hundred a page."""
+"""What changed in HubSpot since a cursor, by search: oldest first, a hundred a page.
+
+A search tells nothing of whom a deal is about: that is asked for page by page, and stands in the deal's fields as `contact_id` (the first
+of several, those with a label of one's own before the others) and `contact_ids`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -53,6 +57,8 @@ async def pages(api: Api, source: str, name: str, cursor: str | None, more: Mapp
         if not results:
             return
         events = [_event(name, one, by) for one in results]
+        if name == "deals":
+            await _name_contacts(api, events)
         last = _moment(events[-1]["changed_at"])
         yield Pulled(source, events, last.isoformat())
         read += len(results)
@@ -65,6 +71,19 @@ async def pages(api: Api, source: str, name: str, cursor: str | None, more: Mapp
                     "TOO_MANY_AT_ONCE", f"HubSpot has more than {DEEPEST} {name} changed at one moment: its search cannot tell them all."
                 )
             start, after, read = last, "", 0
+
+
+async def _name_contacts(api: Api, deals: Sequence[dict[str, Any]]) -> None:
+    asked = {"inputs": [{"id": deal["id"]} for deal in deals]}
+    answered = await api.ask("POST", "/crm/v4/associations/deals/contacts/batch/read", asked)
+    about = {str(one["from"]["id"]): sorted(one.get("to") or [], key=_unlabelled) for one in answered.get("results") or []}
+    for deal in deals:
+        if contacts := [str(one["toObjectId"]) for one in about.get(deal["id"], [])]:
+            deal["fields"] = {**deal["fields"], "contact_id": contacts[0], "contact_ids": contacts}
+
+
+def _unlabelled(association: Mapping[str, Any]) -> bool:
+    return not any(one.get("label") for one in association.get("associationTypes") or [])
 
 
 def _event(name: str, one: Mapping[str, Any], by: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What DirectMail answers, sorted by what the caller must do: an `EnvId` when the mail was taken, a `Code` when not."""
+"""What DirectMail answers, sorted by what the caller must do: one `EnvId` when all mails of the call were taken, a `Code` when none was."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from connectors.base import Answer, Fatal, Outcome, Transient, Unanswered, answered, retry_after
+from connectors.base import Answer, Fatal, Outcome, Refused, Transient, Unanswered, answered, retry_after
 from connectors.email._mail_api import Posted, said
 
 OF_THE_ROW = ("InvalidToAddress", "InvalidBody", "InvalidSubject", "InvalidReceiver", "InvalidSendMail", "InvalidHeaders")
@@ -15,16 +15,19 @@ UNPROCESSED = ("Throttling", "ServiceUnavailable")
 AMBIGUOUS = ("InternalError", "SignatureNonceUsed")  # after a repeated nonce it is open what became of the first request
 
 
-def outcome(response: httpx.Response, posted: Sequence[Posted]) -> Outcome:
-    """What came of the mail, or the exception for the whole request."""
+def outcomes(response: httpx.Response, posted: Sequence[Posted]) -> list[Outcome]:
+    """What came of each mail, or the exception for the whole request."""
     answer = answered(response)
     code = str(answer.get("Code") or "")
     if code.startswith(OF_THE_ROW):
-        return Outcome("rejected", code, f"DirectMail answered {code}: {_words(answer, posted)}")
+        reason = f"DirectMail answered {code}: {_words(answer, posted)}"
+        if len(posted) > 1:
+            raise Refused(code, reason)
+        return [Outcome("rejected", code, reason)]
     answer = content(response, posted)
     if not answer.get("EnvId"):
         raise Unanswered("BAD_ANSWER", "DirectMail answered 200 without an EnvId.")
-    return Outcome("sent", provider_id=str(answer["EnvId"]))
+    return [Outcome("sent", provider_id=str(answer["EnvId"]))] * len(posted)
 
 
 def content(response: httpx.Response, posted: Sequence[Posted] = ()) -> dict[str, Any]:

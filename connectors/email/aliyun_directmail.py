@@ -1,7 +1,10 @@
-"""Aliyun DirectMail (dm 2015-11-23): one mail a call by SingleSendMail, and its delivery events by way of EventBridge.
+"""Aliyun DirectMail (dm 2015-11-23): one mail a call by SingleSendMail, a template to 100 recipients by BatchSendMail, and delivery events by
+way of EventBridge.
 
-Our message id goes along in the header `X-User-Notify-Message-Id`, which DirectMail repeats in every event under `header`. SingleSendMail
-is not idempotent. Content goes out in the body of the call, where it may have 8 MB; the whole signature is ACS3-HMAC-SHA256.
+Our message id goes along in the header `X-User-Notify-Message-Id`, which DirectMail repeats in every event under `header`. A call of
+BatchSendMail has one set of headers for all: its events are known by `EnvId` and recipient, and mail programs are shown DirectMail's own
+way out, whose use is an event too. Neither call is idempotent. Content goes out in the body, where it may have 8 MB; the signature is
+ACS3-HMAC-SHA256.
 """
 
 from __future__ import annotations
@@ -17,9 +20,9 @@ import orjson
 from pydantic import Field, field_validator
 
 from connectors.base import BadSignature, Callback, Fatal, Outcome, Received, SecretStr, Strict, secret
-from connectors.email._directmail_answer import content, outcome
-from connectors.email._letter import an_address, header_id
-from connectors.email._mail_api import MailApi, Posted, whole_mails
+from connectors.email._directmail_answer import content, outcomes
+from connectors.email._letter import Draft, an_address, header_id
+from connectors.email._mail_api import TEMPLATED, MailApi, Posted, params, shared, templated_mails, whole_mails
 from connectors.sms._acs3 import keys, signed
 
 VERSION = "2015-11-23"
@@ -29,7 +32,10 @@ ALIAS = 15  # characters a sender's name may have
 
 class AliyunDirectmail(MailApi):
     base_url = "https://dm.aliyuncs.com"
-    objects: ClassVar = {"messages": whole_mails(per_second=20, concurrency=8)}
+    objects: ClassVar = {
+        "messages": whole_mails(per_second=20, concurrency=8),
+        TEMPLATED: templated_mails(batch_size=100, per_second=10, concurrency=4),
+    }
 
     class Options(Strict):
         """`sender` is an address set up in the console. `callback_token` is the signature token of the EventBridge target that posts to
@@ -47,25 +53,36 @@ class AliyunDirectmail(MailApi):
         _addresses = field_validator("sender", "reply_to")(an_address)
 
     async def post(self, posted: Sequence[Posted], templated: bool) -> Sequence[Outcome]:
-        row, mail = posted[0]
+        action, given = ("BatchSendMail", self._batch(posted)) if templated else ("SingleSendMail", self._single(posted[0]))
+        return outcomes(await self._call(action, {name: value for name, value in given.items() if value}), posted)
+
+    def _single(self, one: Posted) -> dict[str, str]:
+        row, mail = one
         headers = {"Message-ID": header_id(row, mail.sender), **mail.headers}
         if row.message_id:
             headers["X-User-Notify-Message-Id"] = row.message_id
-        given = {
-            "AccountName": mail.sender.spec,
+        return {
+            **self._envelope(mail),
             "FromAlias": mail.sender.name[:ALIAS],
-            "AddressType": "1",
             "ReplyToAddress": "false",
-            "ReplyAddress": mail.reply_to.spec if mail.reply_to else "",
             "ToAddress": mail.recipient.spec,
             "Subject": mail.subject,
             "TextBody": mail.text,
             "HtmlBody": mail.html,
-            "TagName": self.options.tag or "",
             "Headers": orjson.dumps(headers).decode(),
             "UnSubscribeLinkType": "disabled" if mail.headers else "",  # ours stands in the headers
         }
-        return [outcome(await self._call("SingleSendMail", {name: value for name, value in given.items() if value}), posted)]
+
+    def _batch(self, posted: Sequence[Posted]) -> dict[str, str]:
+        template, mail = shared(posted)
+        receivers = [
+            {"TemplateData": {name: str(value) for name, value in params(row).items()}, "To": [mail.recipient.spec]} for row, mail in posted
+        ]
+        return {**self._envelope(mail), "TemplateName": template, "Receivers": orjson.dumps(receivers).decode()}
+
+    def _envelope(self, mail: Draft) -> dict[str, str]:
+        reply_to = mail.reply_to.spec if mail.reply_to else ""
+        return {"AccountName": mail.sender.spec, "AddressType": "1", "ReplyAddress": reply_to, "TagName": self.options.tag or ""}
 
     async def check(self) -> str:
         account = content(await self._call("DescAccountSummary", {}))

@@ -10,12 +10,13 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from connectors.base import Batch, Connector, ConnectorError, Interrupted, Object, Outcome, Row, SecretStr, Strict, Transient
+from connectors.email import _dkim
 from connectors.email._connection import CLOSING, LOST, announce, connect, refused, words
 from connectors.email._letter import Letter, Unfit, an_address, compose
 
@@ -37,7 +38,8 @@ class Smtp(Connector):
 
     class Options(Strict):
         """`sender` is an address or `Name <address>`; a row's `from` comes before it. `starttls` applies to `smtp://`; with a password and
-        a server elsewhere it is always required. `ca_file` holds certificates to trust instead of the system's."""
+        a server elsewhere it is always required. `ca_file` holds certificates to trust instead of the system's. With `dkim_selector` and
+        `dkim_private_key` (PEM) mails are signed for the sender's domain, or for `dkim_domain`; leave them out where the relay signs."""
 
         sender: str
         reply_to: str | None = None
@@ -46,8 +48,18 @@ class Smtp(Connector):
         starttls: Literal["required", "if_offered", "never"] = "if_offered"
         ca_file: Path | None = None
         timeout_seconds: float = Field(default=60.0, gt=0)
+        dkim_selector: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,63}$")
+        dkim_domain: str | None = Field(default=None, pattern=r"^[A-Za-z0-9.-]+$")
+        dkim_private_key: SecretStr | None = None
 
         _addresses = field_validator("sender", "reply_to")(an_address)
+        _is_a_key = field_validator("dkim_private_key")(_dkim.a_key)
+
+        @model_validator(mode="after")
+        def _has_both(self) -> Self:
+            if (self.dkim_selector is None) != (self.dkim_private_key is None):
+                raise ValueError("`dkim_selector` and `dkim_private_key` go together: set both, or neither")
+            return self
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
@@ -86,7 +98,7 @@ class Smtp(Connector):
         except SMTPResponseException as refusal:
             return refused(refusal, row)
         try:
-            await smtp.data(letter.content)
+            await smtp.data(self._signed(letter))
         except SMTPResponseException as refusal:
             await self._release(smtp)
             return refused(refusal, row)
@@ -98,6 +110,13 @@ class Smtp(Connector):
             raise
         self._idle.append(smtp)
         return Outcome("sent", provider_id=letter.message_id)
+
+    def _signed(self, letter: Letter) -> bytes:
+        options = self.options
+        if options.dkim_selector is None:
+            return letter.content
+        domain = options.dkim_domain or letter.sender.rpartition("@")[2]
+        return _dkim.signed(letter.content, domain, options.dkim_selector, options.dkim_private_key)
 
     async def _announced(self, letter: Letter) -> SMTP:
         """A connection on which sender and recipient are accepted. Idle ones may have been closed meanwhile: a new one is tried last."""

@@ -1,4 +1,4 @@
-"""Aliyun DirectMail as seen from outside: SingleSendMail, the summary of an account, and events as EventBridge posts them."""
+"""Aliyun DirectMail as seen from outside: SingleSendMail, BatchSendMail, the summary of an account, and events as EventBridge posts them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ class AliyunDirectmail(Emulator):
         return gateway_error(503, "ServiceUnavailable", "The request has failed due to a temporary failure of the server.", headers)
 
     def shown(self, kept: Kept) -> Shown:
-        return Shown(kept.content["subject"] or "(no subject)", kept.content["text"], kept.content["html"] or None)
+        return Shown(
+            kept.content["subject"] or kept.content.get("template") or "(no subject)", kept.content["text"], kept.content["html"] or None
+        )
 
     async def call(self, request: Request) -> Response:
         body = await request.body()
@@ -73,10 +75,10 @@ class AliyunDirectmail(Emulator):
         action = request.headers.get("x-acs-action")
         if action == "DescAccountSummary":
             return _json({"UserStatus": 0, "DailyQuota": 2000, "QuotaLevel": 2, "RequestId": str(uuid4()).upper()})
-        if action != "SingleSendMail":
+        if action not in ("SingleSendMail", "BatchSendMail"):
             return gateway_error(404, "InvalidAction.NotFound", "Specified api is not found, please check your url and method.")
         given = dict(parse_qsl(f"{request.url.query}&{body.decode(errors='replace')}", keep_blank_values=True))
-        return self._send(given)
+        return self._send(given) if action == "SingleSendMail" else self._send_batch(given)
 
     def _send(self, given: dict[str, str]) -> Response:
         for name in ("AccountName", "AddressType", "ReplyToAddress", "ToAddress", "Subject"):
@@ -100,6 +102,33 @@ class AliyunDirectmail(Emulator):
         content |= {"text": given.get("TextBody", ""), "html": given.get("HtmlBody", ""), "env_id": env_id}
         for address in to:
             self.keep("message", to=address, content=content)
+        return _json({"EnvId": env_id, "RequestId": str(uuid4()).upper()})
+
+    def _send_batch(self, given: dict[str, str]) -> Response:
+        for name in ("AccountName", "AddressType", "TemplateName"):
+            if not given.get(name):
+                return gateway_error(400, f"Missing{name}", f"{name} is mandatory for this action.")
+        try:
+            receivers = [
+                (str(address), dict(one.get("TemplateData") or {})) for one in orjson.loads(given["Receivers"]) for address in one["To"]
+            ]
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return gateway_error(400, "InvalidReceivers", "The specified receivers is wrongly formed.")
+        fault = next((fault for address, data in receivers if (fault := self.refused(f"{address} {orjson.dumps(data).decode()}"))), None)
+        if fault or not 0 < len(receivers) <= 100 or not all(EMAIL.fullmatch(address) for address, _ in receivers):
+            code = (fault.code if fault else None) or "InvalidReceivers"
+            return gateway_error(400, code, "The specified receivers is wrongly formed.")
+        if not all(isinstance(value, str) for _, data in receivers for value in data.values()):
+            return gateway_error(400, "InvalidTemplateData", "The specified templateData is wrongly formed.")
+        if given["TemplateName"].startswith("missing"):
+            return gateway_error(404, "InvalidTemplate.NotFound", "The specified template does not exist.")
+        if not EMAIL.fullmatch(given["AccountName"]):
+            return gateway_error(404, "InvalidMailAddress.NotFound", "The specified mailAddress does not exist.")
+        env_id = str(uuid4().int % 10**11)
+        shared = {"from": given["AccountName"], "template": given["TemplateName"], "subject": "", "text": "", "html": "", "env_id": env_id}
+        headers = dict(list(orjson.loads(given.get("Headers") or "{}").items())[:10])
+        for address, data in receivers:
+            self.keep("message", to=address, content={**shared, "headers": headers, "params": data})
         return _json({"EnvId": env_id, "RequestId": str(uuid4()).upper()})
 
     def receipts(self, pending: Sequence[Pending], url: str) -> Iterable[Outgoing]:

@@ -1,4 +1,4 @@
-"""HubSpot's contacts: batch upsert, create, update, read and archive with its multi-status answers, search, and its webhooks; tasks and lists."""
+"""HubSpot's contacts: batch upsert, create, update, read and archive with its multi-status answers, search, and its webhooks; deals, tasks and lists."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from connectors.sandbox._hubspot_deals import Deals
 from connectors.sandbox._hubspot_lists import Lists
 from connectors.sandbox._hubspot_search import search
 from connectors.sandbox._hubspot_tasks import Tasks
@@ -29,7 +30,7 @@ BATCH = 100
 BADGES = 300
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 PROPERTY = re.compile(r"[a-z][a-z0-9_]*")
-OTHERS = {"task", "list_add", "list_remove"}  # kinds of things that are no contact
+OTHERS = {"deal", "task", "list_add", "list_remove"}  # kinds of things that are no contact
 Write = Callable[[dict[str, Any]], dict[str, Any]]  # one input to one result; raises Trouble
 
 
@@ -62,7 +63,7 @@ class HubSpot(Emulator):
             ("badge", f"b{one}"): str(9_000_000 + one) for one in range(BADGES)
         }  # (property, value) to id
         self._old = {record: {"id": record, "properties": {"badge": badge[1].upper()}} for badge, record in self._found.items()}
-        self._tasks, self._lists = Tasks(self), Lists(self)
+        self._deals, self._tasks, self._lists = Deals(self), Tasks(self), Lists(self)
 
     def routes(self) -> Sequence[Route]:
         return [
@@ -73,6 +74,8 @@ class HubSpot(Emulator):
             Route(f"{self.root}/batch/archive", self._archive, methods=["POST"]),
             Route(self.root, self._list, methods=["GET"]),
             Route("/crm/v3/objects/{kind}/search", self._search, methods=["POST"]),
+            Route("/crm/v3/objects/deals", self._deal, methods=["POST"]),
+            Route("/crm/v4/associations/deals/contacts/batch/read", self._associations, methods=["POST"]),
             Route("/crm/v3/objects/tasks/batch/upsert", self._batch(self._tasks.upsert, 200, "id", "properties"), methods=["POST"]),
             Route("/crm/v4/associations/tasks/contacts/batch/associate/default", self._associate, methods=["POST"]),
             Route("/crm/v3/lists/{list}/memberships/{verb:str}", self._members, methods=["PUT"]),
@@ -89,6 +92,8 @@ class HubSpot(Emulator):
     def apply(self, kept: Kept) -> None:
         if kept.kind == "task":
             return self._tasks.apply(kept)
+        if kept.kind == "deal":
+            return self._deals.apply(kept)
         if kept.kind in {"list_add", "list_remove"}:
             return self._lists.apply(kept)
         record = kept.content["id"]
@@ -135,11 +140,27 @@ class HubSpot(Emulator):
     async def _search(self, request: Request) -> Response:
         if not _authorised(request):
             return UNAUTHORISED
-        found = list(self.contacts.values()) if request.path_params["kind"] == "contacts" else []
+        kinds = {"contacts": self.contacts, "deals": self._deals.deals}
+        found = list(kinds.get(request.path_params["kind"], {}).values())
         try:
             return _json(search([_shape(contact) for contact in found], orjson.loads(await request.body())))
         except (ValueError, KeyError, TypeError, AttributeError):
             return _refusal("Invalid input JSON")
+
+    async def _deal(self, request: Request) -> Response:
+        if not _authorised(request):
+            return UNAUTHORISED
+        try:
+            return _json(self._deals.create(orjson.loads(await request.body())), 201)
+        except (ValueError, KeyError, TypeError):
+            return _refusal("Invalid input JSON")
+
+    async def _associations(self, request: Request) -> Response:
+        inputs = await self._inputs(request, "id")
+        if isinstance(inputs, Response):
+            return inputs
+        told = self._deals.associations([one["id"] for one in inputs])
+        return _json(told, 207 if told.get("errors") else 200)
 
     async def _associate(self, request: Request) -> Response:
         if not _authorised(request):

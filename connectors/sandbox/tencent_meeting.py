@@ -1,5 +1,7 @@
 """Tencent Meeting as seen from outside: people are enrolled for a meeting, and its event subscription tells who came and left.
 
+Enrolling is 导入会议报名信息 of the REST API, signed as its JWT authentication says (HMAC-SHA256 over method, key, nonce, time, path and body).
+
 Nobody is told of by an address: a participant has the id that Tencent Meeting gave them. Events are encrypted where the subscription has a
 key, which that of the sandbox does not have.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,11 +25,14 @@ from starlette.routing import Route
 from connectors.sandbox.emulator import Emulator, Kept, Outgoing, Pending, Shown, fate
 
 TOKEN = "sandboxtencentmeetingtoken"
+SECRET_ID, SECRET_KEY = "sandbox-meeting-secret-id", "sandbox-meeting-secret-key"
+MOST = 1000  # people of one call
+SKEW = 300  # seconds
 SUBJECT = "产品直播 🎉"
 
 
 class TencentMeeting(Emulator):
-    """Takes lists of people under any signed call; what is no list gets 400."""
+    """Takes lists of people by a signed call; what is no list gets 400, and who has neither id nor telephone number is left out."""
 
     destination = "tencent_meeting"
 
@@ -34,16 +40,23 @@ class TencentMeeting(Emulator):
         return [Route("/v1/meetings/{meeting}/enroll/import", self._enroll, methods=["POST"])]
 
     async def _enroll(self, request: Request) -> Response:
-        if not request.headers.get("x-tc-signature"):
-            return _json(401, {"error_info": {"error_code": 200003, "message": "signature is empty"}})
+        body = await request.body()
+        if wrong := _unsigned(request, body):
+            return _json(401, {"error_info": {"error_code": 200003, "message": wrong}})
         try:
-            people = [(str(one["nick_name"]), str(one["userid"])) for one in orjson.loads(await request.body())["enroll_list"]]
-        except (orjson.JSONDecodeError, KeyError, TypeError):
+            asked = orjson.loads(body)
+            people = [(str(one.get("nick_name") or ""), _who(one)) for one in asked["enroll_list"]]
+            fits = len(people) <= MOST and asked["operator_id"] and asked["operator_id_type"] in (1, 2) and asked["instanceid"]
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+            fits = False
+        if not fits:
             return _json(400, {"error_info": {"error_code": 10000, "message": "invalid parameter"}})
-        taken = [(name, userid) for name, userid in people if not self.refused(userid)]
-        for name, userid in taken:
-            self.keep("enrolled", to=userid, content={"meeting": request.path_params["meeting"], "name": name})
-        return _json(200, {"total_count": len(taken)})
+        enrolled = []
+        for name, who in people:
+            if who and not self.refused(who):
+                kept = self.keep("enrolled", to=who, content={"meeting": request.path_params["meeting"], "name": name})
+                enrolled.append({"enroll_id": kept.id, "nick_name": name, "userid": who})
+        return _json(200, {"total_count": len(enrolled), "enroll_list": enrolled})
 
     def shown(self, kept: Kept) -> Shown:
         return Shown(f"enrolled for {kept.content['meeting']}", kept.content["name"])
@@ -55,6 +68,28 @@ class TencentMeeting(Emulator):
                 meeting = {"meeting_id": one.kept.content["meeting"], "meeting_code": "907111122", "subject": SUBJECT, "meeting_type": 0}
                 told = {"operate_time": int(moment.timestamp() * 1000), "operator": operator, "meeting_info": meeting}
                 yield posted(orjson.dumps({"event": event, "trace_id": f"{one.kept.id}", "payload": [told]}))
+
+
+def signature(method: str, path: str, body: bytes, nonce: str, timestamp: str) -> str:
+    """As a caller signs."""
+    text = f"{method}\nX-TC-Key={SECRET_ID}&X-TC-Nonce={nonce}&X-TC-Timestamp={timestamp}\n{path}\n".encode() + body
+    return base64.b64encode(hmac.new(SECRET_KEY.encode(), text, hashlib.sha256).hexdigest().encode()).decode()
+
+
+def _unsigned(request: Request, body: bytes) -> str:
+    """Why this call is not believed; empty when it is."""
+    key, nonce, timestamp, given = (request.headers.get(f"x-tc-{name}", "") for name in ("key", "nonce", "timestamp", "signature"))
+    if not given:
+        return "signature is empty"
+    if not timestamp.isdecimal() or abs(time.time() - int(timestamp)) > SKEW:
+        return "timestamp is expired"
+    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    right = signature(request.method, path, body, nonce, timestamp)
+    return "" if key == SECRET_ID and hmac.compare_digest(given, right) else "signature verification failed"
+
+
+def _who(one: Mapping[str, Any]) -> str:
+    return str(one.get("open_id") or one.get("userid") or one.get("phone_number") or "")
 
 
 def posted(message: bytes) -> Outgoing:

@@ -58,6 +58,16 @@ def told(when: str, change: str, external_userid: str, member: str = "zhangsan",
     return "wecom_callbacks/a.jsonl", {**ids, **about, **given}
 
 
+def in_chat(when: str, detail: str, *members: str) -> Record:
+    """A change of a group chat, as the connector hands the callback on."""
+    said = "".join(f"<Item><![CDATA[{one}]]></Item>" for one in members)
+    xml = f"<xml><Event><![CDATA[change_external_chat]]></Event><MemChangeList>{said}</MemChangeList></xml>"
+    about = {"MsgType": "event", "Event": "change_external_chat", "ChangeType": "update", "UpdateDetail": detail, "ChatId": "wr1"}
+    ids = {"corpid": "ww1", "event_id": f"{when} {detail}", "CreateTime": str(int(at(when).timestamp()))}
+    return "wecom_callbacks/a.jsonl", {**ids, **about, "xml": xml}
+
+
+IN_CHAT, ALSO_IN_CHAT = "wmAJ2GCAAAXtWyujaWJHDDGi0mAAAA01", "woAJ2GCAAAXtWyujaWJHDDGi0mAAAA02"
 FOLLOWED = int(at("2026-06-05 10:00").timestamp())
 RECORDS: list[Record] = [
     follower("o-listed", subscribe=1, subscribe_time=FOLLOWED, unionid="un-1", tagid_list=[2]),
@@ -93,6 +103,9 @@ RECORDS: list[Record] = [
     told("2026-06-14 10:00", "del_follow_user", "wmTwo", "lisi"),
     ("wecom_callbacks/a.jsonl", {"corpid": "ww1", "event_id": "m", "MsgType": "text", "FromUserName": "zhangsan", "Content": "你好"}),
     ("wecom_callbacks/a.jsonl", {"corpid": "ww1", "event_id": "c", "MsgType": "event", "Event": "change_external_chat", "ChatId": "wr1"}),
+    in_chat("2026-06-15 10:00", "add_member", IN_CHAT, "zhangsan", ALSO_IN_CHAT),
+    in_chat("2026-06-16 10:00", "del_member", ALSO_IN_CHAT),
+    in_chat("2026-06-17 10:00", "change_owner"),
 ]
 
 
@@ -147,7 +160,8 @@ def test_results_of_group_messages_speak_the_vocabulary_of_message_events(house:
 
 def test_who_was_added_or_removed_in_wecom_is_an_event_of_theirs(house: House) -> None:
     said = house.rows(
-        "select event_name, profile_id, object_id, object_name from marts.fct_events where source = 'wecom' order by occurred_at"
+        "select event_name, profile_id, object_id, object_name from marts.fct_events where source = 'wecom' and event_name like 'WeCom Contact%' "
+        "order by occurred_at"
     )
     assert said == [
         ("WeCom Contact Added", house.profile("wmNew"), "展会🎉", "zhangsan"),
@@ -162,7 +176,7 @@ def test_who_was_added_or_removed_in_wecom_is_an_event_of_theirs(house: House) -
 
 def test_whom_no_member_has_any_more_is_known_and_not_reached(house: House) -> None:
     reached = house.rows("select wecom_external_userid from identity.dim_profiles where wecom_external_userid like 'wm%' order by 1")
-    assert reached == [("wm1",), ("wmBack",), ("wmNew",), ("wmTwo",)]
+    assert reached == [("wm1",), ("wmBack",), ("wmNew",), ("wmTwo",)]  # and nobody who is only in a group chat
     assert house.profile("wmLeft") == house.profile("un-left") is not None
     assert house.rows("select members from marts.int_wecom_customers where external_userid = 'wmTwo'") == [(1,)]
 
@@ -189,3 +203,18 @@ def test_words_of_a_chat_become_tags_though_no_event_holds_them(house: House) ->
     assert house.rows("select * from marts.fct_events where properties like '%收费%' or object_name like '%收费%'") == []
     found = house.rows("select tag, profile_id from tags.tag_assignments where tag = 'topic:crm'")
     assert found == [("topic:crm", house.profile("o-listed"))]
+
+
+def test_customers_who_come_into_a_group_chat_and_leave_it_are_told_and_employees_are_not(house: House) -> None:
+    found = house.rows(
+        "select occurred_at::date::text, event_name, profile_id from marts.fct_events where object_id = 'wr1' order by 1, profile_id = ? desc",
+        house.profile(IN_CHAT),
+    )
+    first, second = house.profile(IN_CHAT), house.profile(ALSO_IN_CHAT)
+    assert found == [
+        ("2026-06-15", "WeCom Group Joined", first),
+        ("2026-06-15", "WeCom Group Joined", second),
+        ("2026-06-16", "WeCom Group Left", second),
+    ]
+    assert first is not None
+    assert first != second

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -38,12 +38,18 @@ class Dbt:
         self.manifest: Manifest = self._invoke(["parse"], folder / "warehouse.duckdb", None)
 
     def run(
-        self, command: Sequence[str], warehouse: Path, as_of: datetime | None = None, select: Sequence[str] = (), full: bool = False
+        self,
+        command: Sequence[str],
+        warehouse: Path,
+        as_of: datetime | None = None,
+        select: Sequence[str] = (),
+        full: bool = False,
+        variables: Mapping[str, Any] | None = None,
     ) -> Any:
         """`command` over the project; fails with what dbt said about each node that went wrong."""
         arguments = [*command, *(["--select", *select] if select else []), *(["--full-refresh"] if full else [])]
-        if as_of is not None:
-            arguments += ["--vars", json.dumps({"as_of": as_of.replace(tzinfo=None).isoformat()})]
+        given = {**(variables or {}), **({"as_of": as_of.replace(tzinfo=None).isoformat()} if as_of else {})}
+        arguments += ["--vars", json.dumps(given)] if given else []
         return self._invoke(arguments, warehouse, self.manifest.deepcopy())
 
     def _invoke(self, arguments: list[str], warehouse: Path, manifest: Manifest | None) -> Any:
@@ -100,11 +106,18 @@ class House:
         with opened(self.project) as connection:
             connection.executemany(sql, rows) if rows else connection.execute(sql)
 
-    def build(self, as_of: datetime | None = None, select: Sequence[str] = (), tested: bool = False, full: bool = False) -> Any:
+    def build(
+        self,
+        as_of: datetime | None = None,
+        select: Sequence[str] = (),
+        tested: bool = False,
+        full: bool = False,
+        variables: Mapping[str, Any] | None = None,
+    ) -> Any:
         """Seeds and models; with `tested` their tests as well."""
         self.profiles = {}
         options = [] if tested else ["--resource-type", "seed", "--resource-type", "model"]
-        return self.dbt.run(["build", *options], self.project.warehouse, as_of, select, full)
+        return self.dbt.run(["build", *options], self.project.warehouse, as_of, select, full, variables)
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.project.warehouse), read_only=True) as connection:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -151,7 +152,8 @@ def _land_source(
     report = SourceReport(name)
     declared = _declared(source)
     spooled = source.model_copy(update={"format": "jsonl"})  # the spool holds lines of JSON, whatever files of this source are
-    with transaction(connection):
+    # A chunk is written while the next one is read: DuckDB does without the interpreter meanwhile.
+    with transaction(connection), ThreadPoolExecutor(1, "landing") as writer:
         begin(connection)
         landed_at = _landed_at(connection, name, source, now)
         noted: list[tuple[str, str, int, int, int]] = []
@@ -173,13 +175,16 @@ def _land_source(
             report.files += 1
             read = bad = 0
             read_as = spooled if project.spool in path.parents else source
+            written: Future[int] | None = None
             for chunk in chunks(path, read_as, whole_lines_only=is_open):
-                report.quarantined += add_chunk(connection, name, source, shown, chunk, batch_id, landed_at)
+                report.quarantined += written.result() if written else 0
+                written = writer.submit(add_chunk, connection, name, source, shown, chunk, batch_id, landed_at)
                 seen |= chunk.fields
                 read += len(chunk.lines) + len(chunk.bad)
                 bad += len(chunk.bad)
                 if progress:
                     progress(name, report.read + read, len(files))
+            report.quarantined += written.result() if written else 0
             report.read += read
             if digest:
                 noted.append((shown, digest, path.stat().st_size, read, bad))

@@ -85,22 +85,21 @@ def commit_incoming(connection: duckdb.DuckDBPyConnection, name: str, source: So
             ), landed_before as (
                 select regexp_replace(_event_id, '#[0-9]+$', '') as _event_id, count(*) as times from {table} group by 1
             )
-            select changes.* exclude (nth) replace (
-                changes._event_id || case when nth + coalesce(times, 0) > 1 then '#' || (nth + coalesce(times, 0)) else '' end as _event_id
-            )
+            select arrival, changes._event_id || case when nth + coalesce(times, 0) > 1 then '#' || (nth + coalesce(times, 0)) else '' end as _event_id
             from changes left join landed_before using (_event_id)
         """
     else:
         fresh = f"""
-            select incoming.* from incoming
+            select min(arrival) as arrival, _event_id from incoming
             where _event_id not in (select _event_id from {table})
-            qualify row_number() over (partition by _event_id order by arrival) = 1
+            group by _event_id
         """
+    # Which rows are new is found without their payloads, and these are moved once, in the order in which they came.
     connection.execute(f"create or replace temporary table fresh as {fresh}")
     connection.execute(
-        f"insert into {table} select _event_id, _source, _batch_id, _file, _line, _landed_at, payload from fresh order by arrival"
+        f"insert into {table} select fresh._event_id, _source, _batch_id, _file, _line, _landed_at, payload from incoming join fresh using (arrival)"
     )
-    return dict(connection.execute("select _file, count(*) from fresh group by 1").fetchall())
+    return dict(connection.execute("select _file, count(*) from incoming join fresh using (arrival) group by 1").fetchall())
 
 
 def _field(path: str, text: str) -> str:

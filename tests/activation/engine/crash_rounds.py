@@ -14,15 +14,20 @@ from forked_processes import Child, Mother
 from small_project import NOON, SmallProject
 
 CRM, MAIL, SMS, WECHAT = "hubspot/people", "mail/hello", "sms/short", "wechat/tapped"
-REFS = [CRM, MAIL, SMS, WECHAT]
-VENDORS = {MAIL: "smtp", SMS: "aliyun_sms", WECHAT: "wechat_official"}
+BATCHED = {f"{vendor}/by_{vendor}": vendor for vendor in ("ses", "sendgrid", "mailgun")}  # a template of the vendor's, many mails in a call
+REFS = [CRM, MAIL, SMS, WECHAT, *BATCHED]
+VENDORS = {MAIL: "smtp", SMS: "aliyun_sms", WECHAT: "wechat_official", **BATCHED}
 FEW = "limits: {per_second: 1000, concurrency: 4, batch_size: %d}"
 DESTINATIONS = f"""
 mail: {{connector: smtp, base_url: "${{SLUICE_SANDBOX_SMTP}}", sender: News <news@sluice.example>, {FEW % 3}}}
 sms: {{connector: aliyun_sms, base_url: "${{SLUICE_SANDBOX_URL}}", {FEW % 1}}}
 wechat: {{connector: wechat_official, base_url: "${{SLUICE_SANDBOX_URL}}", {FEW % 1}}}
 hubspot: {{connector: hubspot, base_url: "${{SLUICE_SANDBOX_URL}}", {FEW % 4}}}
+ses: {{connector: ses, base_url: "${{SLUICE_SANDBOX_URL}}", sender: news@sluice.example, {FEW % 3}}}
+sendgrid: {{connector: sendgrid, base_url: "${{SLUICE_SANDBOX_URL}}", sender: news@sluice.example, {FEW % 3}}}
+mailgun: {{connector: mailgun, domain: sluice.example, base_url: "${{SLUICE_SANDBOX_URL}}", sender: news@sluice.example, {FEW % 3}}}
 """
+TEMPLATE = 'email: {template: d-0123456789abcdef0123456789abcdef, params: {name: "{{ first_name }}", out: "{{ unsubscribe_url }}"}}\n'
 PEOPLE_A_ROUND = 4
 UNSUBSCRIBED = "43004"  # what WeChat answers for the few who do not follow the account
 # A lot whose rows were answered one by one has no answer of its own.
@@ -45,6 +50,9 @@ class Rounds:
         self.shop.sync(CRM, mode="mirror", on_removed="archive", guards={"max_removed_pct": 100})
         for ref in (MAIL, SMS, WECHAT):
             self.shop.send(ref)
+        self.shop.write("activation/content/template.yml", TEMPLATE)
+        for ref in BATCHED:
+            self.shop.send(ref, object="batch_messages", content="template")
         self._slow()
         self.people = 0
         self.read = (0, 0)  # bytes and lines of the journal
@@ -53,7 +61,7 @@ class Rounds:
 
     def _slow(self) -> None:
         """What comes is taken, and answered a little later: time to die in between."""
-        for vendor in ("hubspot", "smtp", "aliyun_sms", "wechat_official"):
+        for vendor in ("hubspot", *VENDORS.values()):
             self.sandbox.fault(vendor, "slow", seconds=0.01, times=1_000_000)
 
     def play(self) -> None:

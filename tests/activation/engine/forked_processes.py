@@ -15,7 +15,8 @@ from typing import Any
 REPOSITORY = Path(__file__).parents[3]
 MODULES = (  # what a run loads, and would load anew in each process
     "activation.cli", "activation.engine.run", "activation.engine.build", "deadly_sandbox", "pandas", "psycopg", "pyarrow.dataset",
-    "connectors.crm.hubspot", "connectors.email.smtp", "connectors.sms.aliyun_sms", "connectors.wechat.wechat_official",
+    "connectors.crm.hubspot", "connectors.email.mailgun", "connectors.email.sendgrid", "connectors.email.ses", "connectors.email.smtp",
+    "connectors.sms.aliyun_sms", "connectors.wechat.wechat_official",
     "sqlglot.dialects.duckdb", "sqlglot.optimizer", "uvicorn.protocols.http.httptools_impl", "uvicorn.lifespan.off", "zoneinfo",
 )  # fmt: skip
 

@@ -35,6 +35,9 @@ MESSAGE_ID = {
     "smtp": lambda content: content["unique_args"].get("message_id"),
     "aliyun_sms": lambda content: content["out_id"],
     "wechat_official": lambda content: content["client_msg_id"],
+    "ses": lambda content: content["tags"][0]["Value"],
+    "sendgrid": lambda content: content["unique_args"]["message_id"],
+    "mailgun": lambda content: content["user_variables"]["message_id"],
 }
 
 

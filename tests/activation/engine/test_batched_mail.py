@@ -20,6 +20,7 @@ DESTINATIONS = f"""
 ses: {{connector: ses, {PLACE}, {LIMITS}}}
 sendgrid: {{connector: sendgrid, {PLACE}, {LIMITS}}}
 mailgun: {{connector: mailgun, domain: sluice.example, {PLACE}, {LIMITS}}}
+aliyun_directmail: {{connector: aliyun_directmail, {PLACE}, {LIMITS}}}
 """
 CONTENT = """
 utm: {source: sluice, campaign: autumn}

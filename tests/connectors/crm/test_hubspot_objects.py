@@ -9,7 +9,9 @@ import httpx
 import orjson
 import pytest
 from hubspot.crm import contacts as contacts_sdk
+from hubspot.crm import deals as deals_sdk
 from hubspot.crm import lists as lists_sdk
+from hubspot.crm.associations import v4 as associations_sdk
 from hubspot.crm.objects import tasks as tasks_sdk
 
 from connectors.base import Batch, ConnectorError, Fatal, Outcome, Pulled, Row
@@ -137,6 +139,31 @@ async def test_a_pull_deeper_than_a_search_reaches_goes_on_by_a_new_search(
     monkeypatch.setattr("connectors.crm._hubspot_pull.DEEPEST", 4)
     pages = await pulled(sandbox, http, "contacts")
     assert {event["fields"]["email"] for page in pages for event in page.events} == {f"p{place}@x.example" for place in range(6)}
+
+
+async def test_a_deal_is_pulled_with_the_contacts_it_is_about(sandbox: Sandbox, http: httpx.AsyncClient) -> None:
+    people = await deliver(sandbox, http, batch("contacts", Contacts(), {f"p{place}@x.example": {} for place in range(2)}))
+    ids = [str(one.provider_id) for one in people]
+
+    def make() -> Any:
+        deals = deals_sdk.BasicApi(client(deals_sdk, sandbox.addresses.http))
+        for name, contacts in (("座席 🎉", ids), ("nobody's", [])):
+            kind = deals_sdk.AssociationSpec(association_category="HUBSPOT_DEFINED", association_type_id=3)
+            about = [deals_sdk.PublicAssociationsForObject(to=deals_sdk.PublicObjectId(id=one), types=[kind]) for one in contacts]
+            deals.create(deals_sdk.SimplePublicObjectInputForCreate(properties={"dealname": name}, associations=about))
+        pairs = associations_sdk.BatchApi(client(associations_sdk, sandbox.addresses.http))
+        asked = [{"id": record} for record in sandbox.emulators["hubspot"]._deals.deals]  # type: ignore[attr-defined]
+        return pairs.get_page("deals", "contacts", associations_sdk.BatchInputPublicFetchAssociationsBatchRequest(inputs=asked))
+
+    told = await asyncio.to_thread(make)  # what the vendor's own client reads of it
+    assert [one.to_object_id for result in told.results for one in result.to] == ids
+    assert told.num_errors == 1
+    [page] = await pulled(sandbox, http, "deals")
+    assert [(deal["fields"]["dealname"], deal["fields"].get("contact_id")) for deal in page.events] == [
+        ("座席 🎉", ids[0]),
+        ("nobody's", None),
+    ]
+    assert page.events[0]["fields"]["contact_ids"] == ids
 
 
 async def test_what_cannot_be_pulled_is_said(sandbox: Sandbox, http: httpx.AsyncClient) -> None:

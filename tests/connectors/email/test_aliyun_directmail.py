@@ -85,6 +85,26 @@ async def test_the_vendors_sdk_and_our_connector_say_the_same_to_the_sandbox(san
     assert refused.value.code == "SignatureDoesNotMatch"
 
 
+async def test_a_batch_leaves_as_the_vendors_sdk_sends_it_and_each_sees_only_what_is_theirs(
+    sandbox: Sandbox, http: httpx.AsyncClient
+) -> None:
+    receivers = [
+        models.BatchSendMailRequestReceivers(to=[f"person{number}@example.com"], template_data={"subject": f"你好 {number} 🎉", "city": ""})
+        for number in range(3)
+    ]
+    request = models.BatchSendMailRequest(
+        account_name="news@sender.example", address_type=1, template_name="autumn", receivers=receivers, tag_name="t"
+    )
+    config = Config(**KEYS, endpoint=sandbox.addresses.http.removeprefix("http://"), protocol="http")
+    answer = await asyncio.to_thread(Client(config).batch_send_mail, request)
+    rows = [Row(number, "k", orjson.dumps(specimen.payload("batch_messages", number)), None, f"m_{number:032x}") for number in range(3)]
+    outcomes = await connector(sandbox.addresses.http, http, tag="t").deliver(Batch("batch_messages", "add", rows, "r1", 1))
+    kept = [(one.to, {**one.content, "env_id": ""}) for one in sandbox.journal.kept]
+    assert kept[3:] == kept[:3]
+    assert [one.content["env_id"] for one in sandbox.journal.kept] == [answer.body.env_id] * 3 + [outcomes[0].provider_id] * 3
+    assert len({outcome.provider_id for outcome in outcomes}) == 1
+
+
 @pytest.mark.parametrize(
     ("code", "becomes"),
     [

@@ -1,23 +1,27 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import datetime as dt
 import email
 import email.policy
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import dkim
 import orjson
 import pytest
 from aiosmtpd.smtp import SMTP as Server
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import NameOID
+from pydantic import ValidationError
 
 from connectors.base import Batch, Fatal, Interrupted, Outcome, Row, Transient
 from connectors.email.smtp import Smtp
@@ -150,6 +154,37 @@ async def test_a_long_unsubscribe_link_stays_in_one_piece() -> None:
     async with plain_server() as (address, seen):
         await deliver(address, {"unsubscribe_url": link})
     assert f"List-Unsubscribe: <{link}>\r\n".encode() in seen.contents[0]
+
+
+async def test_a_signed_mail_holds_what_the_recipients_server_checks() -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    public = base64.b64encode(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    asked: list[bytes] = []
+
+    def dns(name: bytes, timeout: int = 5) -> bytes:
+        asked.append(name)
+        return b"v=DKIM1; k=rsa; p=" + public
+
+    options = {"dkim_selector": "s2026", "dkim_private_key": pem}
+    row = {"subject": "你好 🎉", "text": "早上好\n.\n..点开头的行 ", "html": "<p>你好</p>", "unsubscribe_url": "https://x.example/u/1"}
+    async with plain_server() as (address, seen):
+        assert [outcome.status for outcome in await deliver(address, row, {}, **options)] == ["sent", "sent"]
+        await deliver(address, row, **options, dkim_domain="mail.example")
+    assert all(dkim.verify(content, dnsfunc=dns) for content in seen.contents)
+    assert set(asked) == {b"s2026._domainkey.sender.example.", b"s2026._domainkey.mail.example."}
+    for changed in (b"List-Unsubscribe-Post: List-Unsubscribe=No", b"List-Unsubscribe: <https://evil.example/>", b"Subject: s"):
+        name = changed.split(b":")[0]
+        assert not dkim.verify(re.sub(name + rb": [^\r]*", changed, seen.contents[0]), dnsfunc=dns), changed
+
+
+@pytest.mark.parametrize(
+    "options", [{"dkim_selector": "s"}, {"dkim_private_key": "no key"}, {"dkim_selector": "s", "dkim_private_key": "no key"}]
+)
+def test_half_a_signature_is_refused_when_it_is_declared(options: dict[str, str]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        connector("smtp://127.0.0.1:9", **options)
+    assert "no key" not in str(refused.value)
 
 
 async def test_what_is_sent_to_an_old_server_is_ascii_with_lines_it_can_take() -> None:

@@ -46,6 +46,7 @@ def forgeries(now: datetime) -> dict[str, Callback]:
             genuine, headers={**genuine.headers, "x-twilio-email-event-webhook-timestamp": str(int(now.timestamp()) + 1)}
         ),
         "stale": dataclasses.replace(genuine, received_at=now + timedelta(days=1, seconds=1)),
+        "from the future": dataclasses.replace(genuine, received_at=now - timedelta(days=1, seconds=1)),
         "not events": callback(now, b'{"email":"a@b.example"}'),
         "not JSON": callback(now, b"\xff"),
     }

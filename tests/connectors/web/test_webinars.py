@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -10,12 +11,20 @@ from typing import Any
 
 import orjson
 import pytest
+import requests
+import wemeet_openapi
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from specimens import tencent_meeting as tencent
 from specimens import zoom
+from wemeet_openapi.core import xhttp
+from wemeet_openapi.core.authenticator import JWTAuthenticator
+from wemeet_openapi.core.constants import JSON_SERIALIZER
+from wemeet_openapi.core.exception import ServiceException
 
 from connectors.base import BadSignature, Callback
+from connectors.sandbox import Sandbox
+from connectors.sandbox import tencent_meeting as emulator
 from connectors.web.tencent_meeting import TencentMeeting
 from connectors.web.zoom import Zoom
 
@@ -69,6 +78,23 @@ def test_what_tencent_meeting_tells_becomes_attendance() -> None:
         "vendor": "tencent_meeting", "event": "meeting.participant-joined", "webinar_id": "12701234567890", "webinar_title": "产品直播",
         "email": None, "participant": "lilei", "full_name": "李雷 🎉", "joined_at": "2026-10-31T02:00:00+00:00",
     }  # fmt: skip
+
+
+async def test_the_vendors_sdk_enrols_people_in_the_sandbox(sandbox: Sandbox) -> None:
+    def enrol(secret: str) -> Any:
+        host = sandbox.addresses.http.removeprefix("http://")
+        keys = {"app_id": "1", "sdk_id": "2", "secret_id": emulator.SECRET_ID, "secret_key": secret}
+        client = wemeet_openapi.Client(**keys, clt=xhttp.Client(host, "http", requests.Session(), JSON_SERIALIZER))
+        people = [{"nick_name": "李雷 🎉", "userid": "lilei"}, {"nick_name": "韩梅梅", "phone_number": "13911110000", "area": "86"}]
+        body = wemeet_openapi.V1MeetingsMeetingIdEnrollImportPostRequest(people, instanceid=1, operator_id="admin", operator_id_type=1)
+        asked = wemeet_openapi.ApiV1MeetingsMeetingIdEnrollImportPostRequest("127", body=body)
+        signed = [JWTAuthenticator().options_build()]
+        return client.meetings_api.v1_meetings_meeting_id_enroll_import_post(asked, authenticator_options=signed).data
+
+    assert (await asyncio.to_thread(enrol, emulator.SECRET_KEY)).total_count == 2
+    assert [(one.to, one.content["name"]) for one in sandbox.journal.kept] == [("lilei", "李雷 🎉"), ("13911110000", "韩梅梅")]
+    with pytest.raises(ServiceException):
+        await asyncio.to_thread(enrol, "somebody-elses")
 
 
 def test_encrypted_events_are_read_with_the_key_and_refused_without() -> None:

@@ -5,6 +5,12 @@ with customers as (
 callbacks as (
     select * from {{ ref('stg_wecom__callbacks') }}
     where event = 'change_external_contact'
+),
+
+members as (
+    select *, unnest(chat_customers) as customer
+    from {{ ref('stg_wecom__callbacks') }}
+    where event = 'change_external_chat'
 )
 
 select
@@ -27,3 +33,14 @@ select
     _batch_id,
     _landed_at
 from callbacks
+union all
+-- in a group chat there are customers whom no member has
+select
+    'wecom',
+    'wecom_customer',
+    callback_id,
+    occurred_at,
+    {{ identifier_columns(wecom_external_userid='customer') }},
+    _batch_id,
+    _landed_at
+from members

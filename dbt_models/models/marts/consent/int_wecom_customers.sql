@@ -22,6 +22,11 @@ seen as (
     union all
     select corp_id, member_id, external_userid, true, coalesce(added_at, _landed_at)
     from listed
+    union all
+    -- to be in a group chat with a member is not to be theirs
+    select corp_id, null, unnest(chat_customers), false, occurred_at
+    from {{ ref('stg_wecom__callbacks') }}
+    where event = 'change_external_chat'
 ),
 
 -- the last thing known of each pair of member and customer

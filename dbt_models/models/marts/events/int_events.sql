@@ -1,5 +1,5 @@
 {%- set feeds = {
-    'web': ['web'], 'messages': ['mail', 'sms', 'wechat_jobs', 'tracking'], 'wechat': ['wechat', 'wecom'], 'forms': ['forms'],
+    'web': ['web'], 'messages': ['mail', 'sms', 'wechat_jobs', 'tracking'], 'wechat': ['wechat'], 'wecom': ['wecom'], 'forms': ['forms'],
     'webinar': ['webinar'], 'offline': ['offline'], 'shop': ['shop'], 'crm': ['crm'], 'opportunities': ['opportunities'],
     'olist': ['olist'], 'chat': ['chat']
 } -%}

@@ -22,6 +22,7 @@ select
     identified.total,
     identified.currency,
     identified.items,
+    identified.contract_ends_at,
     identified.ordered_at,
     identified.updated_at
 from identified

@@ -1,8 +1,13 @@
-with opportunities as (
+with sold as (
     -- where the CRM does not say when a contract ends, it runs for a year
-    select *, coalesce(contract_ends_at, closed_at + interval '1 year') as ends_at
+    select account_id, profile_id, coalesce(contract_ends_at, closed_at + interval '1 year') as ends_at
     from {{ ref('fct_opportunities') }}
     where is_won and closed_at <= {{ as_of() }}
+    union all
+    -- most orders are of things that do not end
+    select null, profile_id, contract_ends_at
+    from {{ ref('fct_orders') }}
+    where is_paid and contract_ends_at is not null and ordered_at <= {{ as_of() }}
 ),
 
 companies as (
@@ -13,14 +18,14 @@ companies as (
 -- the last contract of each company, or of a person without one
 contracts as (
     select
-        coalesce(opportunities.account_id, companies.account_id) as account_id,
-        max_by(opportunities.profile_id, opportunities.ends_at) as profile_id,
-        max(opportunities.ends_at) as renews_at
-    from opportunities
+        coalesce(sold.account_id, companies.account_id) as account_id,
+        max_by(sold.profile_id, sold.ends_at) as profile_id,
+        max(sold.ends_at) as renews_at
+    from sold
     left join companies using (profile_id)
     group by
-        coalesce(opportunities.account_id, companies.account_id),
-        coalesce(opportunities.account_id, companies.account_id, opportunities.profile_id)
+        coalesce(sold.account_id, companies.account_id),
+        coalesce(sold.account_id, companies.account_id, sold.profile_id)
 ),
 
 -- whoever signed, and the customers among the colleagues

@@ -60,9 +60,9 @@ opportunities as (
             -- the CRM's own word on how it ended comes before what its stages are called
             when lower({{ crm_field('won', fields.won) }}) = 'true' then 'closed_won'
             when lower({{ crm_field('closed', fields.closed) }}) = 'true' then 'closed_lost'
-            when {{ crm_word(crm_field('stage', fields.stage)) }} in ('{{ won }}') then 'closed_won'
-            when {{ crm_word(crm_field('stage', fields.stage)) }} in ('{{ lost }}') then 'closed_lost'
-            else {{ crm_word(crm_field('stage', fields.stage)) }}
+            when {{ crm_stage(crm_field('stage', fields.stage)) }} in ('{{ won }}') then 'closed_won'
+            when {{ crm_stage(crm_field('stage', fields.stage)) }} in ('{{ lost }}') then 'closed_lost'
+            else {{ crm_stage(crm_field('stage', fields.stage)) }}
         end,
         {{ crm_field('amount', fields.amount) }},
         {{ crm_field('currency', fields.currency) }},

@@ -9,6 +9,7 @@ with orders as (
         'currency': 'currency',
         'total': 'total',
         'items': 'items',
+        'ends_text': 'contract_ends_at',
         'ordered_text': 'ordered_at',
         'updated_text': 'updated_at'
     }) }}
@@ -25,6 +26,7 @@ select
     currency,
     try_cast(total as double) as total,
     items,
+    {{ utc_timestamp('ends_text') }} as contract_ends_at,
     coalesce({{ utc_timestamp('ordered_text') }}, _landed_at) as ordered_at,
     coalesce({{ utc_timestamp('updated_text') }}, {{ utc_timestamp('ordered_text') }}, _landed_at) as updated_at,
     _batch_id,

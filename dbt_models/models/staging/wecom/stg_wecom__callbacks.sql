@@ -6,6 +6,9 @@ with callbacks as (
         'member_id': 'UserID',
         'external_userid': 'ExternalUserID',
         'state': 'State',
+        'chat_id': 'ChatId',
+        'update_detail': 'UpdateDetail',
+        'xml': 'xml',
         'created_text': 'CreateTime',
         'received_text': 'received_at'
     }) }}
@@ -20,6 +23,10 @@ select
     nullif(member_id, '') as member_id,
     nullif(external_userid, '') as external_userid,
     nullif(state, '') as state,
+    nullif(chat_id, '') as chat_id,
+    lower(nullif(update_detail, '')) as update_detail,
+    -- employees stand in the same list: a customer's id is told by its form
+    list_filter(regexp_extract_all(xml, '<Item>(<!\[CDATA\[)?([A-Za-z0-9_-]+)', 2), lambda one: regexp_matches(one, '^w[mo].{30}$')) as chat_customers,
     coalesce({{ epoch_timestamp('created_text') }}, {{ utc_timestamp('received_text') }}, _landed_at) as occurred_at,
     _batch_id,
     _landed_at

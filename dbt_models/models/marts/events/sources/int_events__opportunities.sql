@@ -10,6 +10,36 @@ moments as (
     union all
     select *, 'Opportunity Lost', coalesce(closed_at, updated_at) from opportunities
     where stage = 'closed_lost'
+),
+
+-- the way between: by the history that was pulled, or as HubSpot tells it
+told as (
+    select
+        *,
+        case subscription_type when 'deal.propertychange' then 'hubspot:' || object_id else object_id end as opportunity_id,
+        {{ crm_stage('property_value') }} as moved_to
+    from {{ ref('stg_crm__changes') }}
+    where
+        subscription_type in ('opportunity.propertychange', 'deal.propertychange')
+        and property_name in ('stage', 'dealstage')
+),
+
+steps as (
+    select
+        told.change_id,
+        told.moved_to,
+        told.occurred_at,
+        opportunities.opportunity_id,
+        opportunities.contact_id,
+        opportunities.amount,
+        opportunities.currency,
+        -- who it is about is known when the opportunity is, which may come later
+        greatest(told._landed_at, opportunities._landed_at) as _landed_at,
+        case when opportunities._landed_at > told._landed_at then opportunities._batch_id else told._batch_id end as _batch_id
+    from told
+    join opportunities using (opportunity_id)
+    -- the history has a line as well when only the amount changed
+    qualify told.moved_to is distinct from lag(told.moved_to) over (partition by opportunities.opportunity_id order by told.occurred_at, told.change_id)
 )
 
 select
@@ -28,3 +58,20 @@ select
         currency='currency'
     ) }}
 from moments
+union all
+select
+    {{ event_columns(
+        event_id="'opportunity_steps:' || change_id",
+        record_key="'opportunity_steps:' || change_id",
+        source="'opportunities'",
+        channel="'crm'",
+        event_name="'Opportunity Stage Changed'",
+        occurred_at='occurred_at',
+        identifier_type="'crm_contact_id'",
+        identifier='contact_id',
+        object_id='opportunity_id',
+        object_name='moved_to',
+        value='amount',
+        currency='currency'
+    ) }}
+from steps

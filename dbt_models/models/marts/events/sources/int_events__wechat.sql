@@ -2,14 +2,6 @@ with callbacks as (
     select * from {{ ref('stg_wechat__callbacks') }}
     -- a receipt for one of our own messages
     where coalesce(event, '') not in ('templatesendjobfinish', 'masssendjobfinish')
-),
-
-contacts as (
-    select * from {{ ref('stg_wecom__callbacks') }}
-    -- that a member edits what they noted of a customer is nothing the customer did
-    where
-        event = 'change_external_contact'
-        and change_type in ('add_external_contact', 'add_half_external_contact', 'del_follow_user', 'del_external_contact')
 )
 
 select
@@ -51,23 +43,3 @@ select
     ) }}
 from callbacks
 where event = 'unsubscribe'
-union all
-select
-    {{ event_columns(
-        event_id="'wecom:' || callback_id",
-        record_key="'wecom:' || callback_id",
-        source="'wecom'",
-        channel="'wechat'",
-        event_name="case change_type
-            when 'add_external_contact' then 'WeCom Contact Added'
-            when 'add_half_external_contact' then 'WeCom Contact Requested'
-            when 'del_follow_user' then 'WeCom Contact Removed'
-            else 'WeCom Contact Dropped'
-        end",
-        occurred_at='occurred_at',
-        identifier_type="'wecom_external_userid'",
-        identifier='external_userid',
-        object_id='state',
-        object_name='member_id'
-    ) }}
-from contacts
