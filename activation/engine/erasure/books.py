@@ -19,6 +19,7 @@ BOOKS = {
 }
 OURS = ("files", "fields", "quarantine")  # tables of `raw` that hold no payloads
 SAYINGS = ("reason", "evidence")  # columns in which a row about somebody else may speak of the person
+DICTIONARY = "int_identifiers"
 KEYS = ("identifier_key", "left_key", "right_key", "profile_key")
 
 
@@ -101,9 +102,10 @@ def _built(connection: duckdb.DuckDBPyConnection, person: Person) -> dict[str, i
         if {"identifier", "identifier_type"} <= set(columns):
             conditions.append(f"(identifier_type, identifier) in (select kind, value from {VALUES})")
         if conditions:
-            counts[f"{schema}.{table}"] = _touched(
-                connection, f"delete from {place} where {' or '.join(f'({part})' for part in conditions)}"
-            )
+            # The next key is one more than the greatest there is: one that was given out stays, or somebody else would get it.
+            emptied = f"update {place} set identifier_type = 'erased', identifier = identifier_key::varchar"
+            taken = emptied if table == DICTIONARY else f"delete from {place}"
+            counts[f"{schema}.{table}"] = _touched(connection, f"{taken} where {' or '.join(f'({part})' for part in conditions)}")
         for column, kind in zip(columns, types, strict=True):
             if kind == "VARCHAR" and column in SAYINGS:
                 _unsay(connection, person, place, quote(column))

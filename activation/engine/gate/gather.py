@@ -14,6 +14,7 @@ from activation.engine.audience import TAKEN, take_waterfall
 from activation.engine.declarations import Activation
 from activation.engine.draws import assigned, draws, merges
 from activation.engine.errors import PlanRefused
+from activation.engine.gate import landed
 from activation.engine.gate.quiet_hours import loud_at
 from activation.engine.gate.quotas import counts, horizon
 from activation.engine.gate.times import begin, local, moment
@@ -86,6 +87,7 @@ def gather(
     loud = loud_at(window, "local_now", "zone", now) if window else "cast(null as timestamp)"
     began = "".join(f", {begin(per, 'local_now', 'zone')} as {per}_began" for per in ("day", "week", "month"))
     said = f"in ({literal(activation.channel)}, 'all')"
+    landed.note(connection, models, activation, plan_file, now)
     words_said, topic = words(connection, models, activation, now), literal(topic_of(activation) or "all")
     connection.execute(
         f"""
@@ -123,7 +125,10 @@ def gather(
             -- What does not say why, or for what, holds for everything; an address that bounces takes nothing at all.
             select coalesce(id_now, profile_id) as profile_id, min(coalesce(reason, 'unknown')) as any_reason,
                 min(coalesce(reason, 'unknown')) filter (scope is distinct from 'marketing' or reason = 'hard_bounce') as always
-            from {models.relation("suppressions").sql} left join merged on previous_id = profile_id
+            from (
+                select profile_id, channel, reason, scope from {models.relation("suppressions").sql}
+                union all select profile_id, channel, reason, scope from {landed.NOES} where reason is not null
+            ) as s left join merged on previous_id = profile_id
             where channel {said} group by 1
         ), zones as (
             select name from pg_timezone_names()

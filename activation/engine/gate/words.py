@@ -1,6 +1,7 @@
-"""What people said about being written to: the state that dbt derived, and what they took back since, by the ways out in our own messages.
+"""What people said about being written to: the state that dbt derived, and what they took back since.
 
-Between two builds somebody may unsubscribe. What has landed counts at once; only what lets more through waits for the build.
+Between two builds somebody may unsubscribe, by the ways out in our own messages or as `landed` reads it. What has landed counts at once;
+only what lets more through waits for the build.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import duckdb
 
 from activation.engine.declarations import Activation
 from activation.engine.errors import PlanRefused
+from activation.engine.gate import landed
 from activation.engine.gate.times import moment
 from activation.engine.models import Models
 
@@ -25,7 +27,7 @@ def topic_of(activation: Activation) -> str | None:
 
 
 def words(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation, now: datetime) -> str:
-    """SQL of a table (profile_id, channel, purpose, topic, status, since); `topic` is `all` for the whole purpose.
+    """SQL of a table (profile_id, channel, purpose, topic, status, since), after `landed.note`; `topic` is `all` for the whole purpose.
 
     A consent whose time has ended by now is `expired`. Raises PlanRefused for a send about a topic where consent_state knows of none.
     """
@@ -43,7 +45,8 @@ def words(connection: duckdb.DuckDBPyConnection, models: Models, activation: Act
     taken_back = "".join(
         f" union all select profile_id, channel, purpose, topic, 'withdrawn', since from ({sql})" for sql in _taken_back(connection)
     )
-    return f"({state}{taken_back})"
+    noes = f" union all select profile_id, channel, purpose, topic, 'withdrawn', since from {landed.NOES} where purpose is not null"
+    return f"({state}{taken_back}{noes})"
 
 
 def _taken_back(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:

@@ -145,8 +145,20 @@ def test_every_built_table_loses_the_person_and_nobody_else(shop: SmallProject) 
     assert shop.rows("select distinct reason from segment_changes") == [("with [erased], [erased] and p_12",)]
     assert shop.rows("select left_key from int_identity_links order by 1") == [(0,), (4,), (6,)]
     assert shop.rows("select count(*) from int_identifiers where identifier in ('11', 'u1@mail.example')") == [(0,)]
+    assert shop.rows("select count(*) from int_identifiers where identifier in ('12', 'u2@mail.example')") == [(2,)]
     with pytest.raises(UsageError, match="Nobody has this identifier"):
         explain(shop.project, "u1@mail.example", shop.declarations)
+
+
+def test_the_key_of_a_forgotten_identifier_is_nobody_else_s_ever(shop: SmallProject) -> None:
+    greatest = shop.rows("select max(identifier_key) from int_identifiers")
+    forgotten(shop, "u3@mail.example")
+    assert shop.rows("select max(identifier_key) from int_identifiers") == greatest
+    assert shop.rows("select identifier_key, identifier from int_identifiers where identifier_type = 'erased' order by 1") == [
+        (6, "6"),
+        (7, "7"),
+        (103, "103"),
+    ]
 
 
 def test_the_spool_lands_first_and_its_landed_files_lose_the_lines(shop: SmallProject) -> None:

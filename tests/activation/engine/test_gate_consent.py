@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 from running_sandbox import RunningSandbox
-from small_project import SmallProject
+from small_project import TABLES, SmallProject
 
 from activation.engine.declarations import Declarations
 from activation.engine.errors import DeclarationErrors, PlanRefused
@@ -265,3 +265,74 @@ def test_who_unsubscribed_long_ago_gets_nothing_more_though_no_build_came_since(
     shop.sql("update raw.tracking_events set _landed_at = timestamp '2026-09-01'")
     unsubscribe(shop, {"type": "page_shown", "message_id": messages["p_1"]})
     assert shop.withheld("mail/again") == {"p_0": "CONSENT_WITHDRAWN"}
+
+
+LANDED = {
+    "stg_crm__contacts": "contact_id varchar, email varchar, phone varchar, do_not_contact boolean, updated_at timestamp",
+    "stg_consent__records": "identifier_type varchar, identifier varchar, channel varchar, purpose varchar, topic varchar, status varchar, occurred_at timestamp",
+    "int_message_receipts": "source varchar, channel varchar, event_type varchar, identifier_type varchar, identifier varchar, message_id varchar, "
+    "occurred_at timestamp, _batch_id varchar",
+    "message_event_types": "source varchar, pattern varchar, event_type varchar",
+    "consent_purposes": "purpose varchar, is_marketing boolean, is_transactional boolean",
+    "consent_channels": "channel varchar",
+    "bridge_profile_identifiers": "identifier_type varchar, identifier varchar, profile_id varchar",
+}
+
+
+def landing(shop: SmallProject) -> None:
+    """The models that know what landed, as dbt would have made them, and four people whose addresses they know."""
+    for name, columns in LANDED.items():
+        shop.write(f"dbt_models/models/{name}.sql", f"-- {columns}\n")
+        shop.sql(f"create table {name} ({columns})")
+    shop._manifest({*TABLES, *LANDED})
+    shop.people(4)
+    shop.sql(
+        "insert into bridge_profile_identifiers select 'email', email, profile_id from dim_profiles",
+        "insert into bridge_profile_identifiers values ('crm_contact_id', 'c-1', 'p_1')",
+        "insert into consent_purposes values ('newsletter', true, false), ('sales_contact', false, false), ('order_update', false, true)",
+        "insert into consent_channels values ('email'), ('sms'), ('crm')",
+        "insert into message_event_types values ('mail', '^spamreport', 'complained'), ('mail', '^(group_)?unsubscribe', 'unsubscribed')",
+        "create table raw.mail_events (_batch_id varchar, _landed_at timestamp, payload json)",
+    )
+
+
+def test_who_complained_or_said_no_since_the_last_build_gets_nothing_more(shop: SmallProject) -> None:
+    landing(shop)
+    shop.send(MAIL)
+    assert shop.withheld(MAIL) == {}
+    for number, event in enumerate(("spamreport", "group_unsubscribe")):
+        line = json.dumps({"event": event, "email": f"U{number}@mail.example", "timestamp": 1795143600})
+        shop.sql(f"insert into raw.mail_events values ('b_new', timestamp '2026-11-20 03:00', '{line}')")
+    shop.sql(
+        "insert into stg_consent__records values ('email', 'u2@mail.example', 'email', 'all', 'all', 'withdrawn', timestamp '2026-11-20 03:00')"
+    )
+    assert shop.withheld(MAIL) == {"p_0": "CONSENT_WITHDRAWN", "p_1": "CONSENT_WITHDRAWN", "p_2": "CONSENT_WITHDRAWN"}
+    # what is owed about an order still goes out, but not to an address that called it spam
+    shop.send(MAIL, purpose="order_update")
+    assert shop.withheld(MAIL) == {"p_0": "COMPLAINT"}
+
+
+def test_whom_the_crm_marks_since_the_last_build_gets_no_marketing_and_is_in_no_list(shop: SmallProject) -> None:
+    landing(shop)
+    shop.send(MAIL)
+    shop.sync(CRM)
+    shop.sql(
+        "insert into stg_crm__contacts values ('c-1', 'other@mail.example', null, true, timestamp '2026-11-20 03:00')",
+        "insert into stg_crm__contacts values ('c-2', 'u2@mail.example', null, true, timestamp '2026-11-20 03:00')",
+        "insert into stg_crm__contacts values ('c-3', 'u3@mail.example', null, false, timestamp '2026-11-20 03:00')",
+    )
+    assert shop.withheld(MAIL) == {"p_1": "CONSENT_WITHDRAWN", "p_2": "CONSENT_WITHDRAWN"}
+    assert shop.withheld(CRM) == {"p_1": "OBJECTED", "p_2": "OBJECTED"}
+    # agreed to again since: the CRM's mark still stands before every marketing message
+    shop.sql(
+        "insert into consent_state select profile_id, 'email', 'newsletter', 'granted', timestamp '2026-11-20 03:30' from dim_profiles"
+    )
+    assert shop.withheld(MAIL) == {"p_1": "DO_NOT_CONTACT", "p_2": "DO_NOT_CONTACT"}
+
+
+def test_where_the_gate_cannot_hear_who_said_no_nothing_leaves(shop: SmallProject) -> None:
+    landing(shop)
+    shop.send(MAIL)
+    shop.sql("drop table stg_crm__contacts")
+    with pytest.raises(PlanRefused, match="Model `stg_crm__contacts` is not in the warehouse"):
+        shop.withheld(MAIL)

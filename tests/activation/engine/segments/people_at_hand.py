@@ -35,6 +35,7 @@ create table fct_lifecycle_transitions (profile_id varchar, from_stage varchar, 
 create table score_profiles (model varchar, profile_id varchar, score double, grade varchar);
 create table segment_hot (profile_id varchar);
 create table segment_history (segment varchar, profile_id varchar, change varchar, change_number bigint, changed_at timestamp);
+create table profile_merges (previous_id varchar, profile_id varchar);
 create table suppressions (profile_id varchar, channel varchar, scope varchar);
 create table consent_state (profile_id varchar, channel varchar, purpose varchar, topic varchar, status varchar);
 create table consent_purposes (purpose varchar, is_marketing boolean);

@@ -373,3 +373,33 @@ def test_a_step_follows_after_its_step_and_within_its_reach(tmp_path: Path, gap:
             )
         text = "description: Some.\nrule: {sequence: [{did: Product Viewed}, {did: Order Paid, within: 1 hour}]}\n"
         assert bool(members(connection, rule(tmp_path, text))) == follows
+
+
+@pytest.mark.parametrize(
+    ("history", "held"),
+    [
+        # who was in it under the id of before, up to the merge, which the last build has or has not seen
+        ([("old", "enter", 10), ("new", "enter", 3), ("old", "exit", 3)], True),
+        ([("old", "enter", 10)], True),
+        ([("old", "enter", 6), ("new", "enter", 10), ("new", "exit", 4), ("old", "exit", 3), ("new", "enter", 3)], True),
+        ([("old", "enter", 10), ("new", "enter", 5)], True),
+        # a break that none of the ids fills begins it anew
+        ([("old", "enter", 10), ("old", "exit", 6), ("new", "enter", 5)], False),
+        ([("new", "enter", 10), ("new", "exit", 6), ("new", "enter", 5)], False),
+        ([("old", "enter", 10), ("old", "exit", 6)], False),
+        ([("old", "enter", 6)], False),
+        # somebody else's time is not theirs
+        ([("other", "enter", 10), ("new", "enter", 3)], False),
+    ],
+)
+def test_how_long_somebody_is_in_a_segment_goes_on_over_a_merge(tmp_path: Path, history: list[tuple[str, str, int]], held: bool) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(TABLES)
+        connection.execute("insert into dim_profiles (profile_id, is_test) values ('new', false)")
+        connection.execute("insert into segment_hot values ('new')")
+        connection.execute("insert into profile_merges values ('old', 'new')")
+        for number, (who, change, days) in enumerate(history):
+            when = datetime(2026, 6, 30) - timedelta(days=days)
+            connection.execute("insert into segment_history values ('segment_hot', ?, ?, ?, ?)", [who, change, number, when])
+        text = "description: Some.\nrule: {in_segment: segment_hot, held_for: 7 days}\n"
+        assert bool(members(connection, rule(tmp_path, text))) == held
