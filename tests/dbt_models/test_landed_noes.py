@@ -19,9 +19,35 @@ from activation.engine.warehouse import opened
 
 BUILT, NOW = at("2026-06-20 00:00"), at("2026-06-30 00:00")
 SELECT = ["+suppressions", "+profile_merges"]
+# Complaints and withdrawals as other vendors tell of them.
+VENDORS: dict[str, dict[str, Any]] = {
+    "ses-complaint": {"vendor": "ses", "event": "Complaint"},
+    "mailgun-complaint": {"vendor": "mailgun", "event": "complained"},
+    "mailgun-knows-of-a-complaint": {"vendor": "mailgun", "event": "failed", "severity": "permanent", "reason": "suppress-complaint"},
+    "directmail-complaint": {"vendor": "aliyun_directmail", "event": "dm:Feedback:FblReport"},
+    "ses-left": {"vendor": "ses", "event": "Subscription", "subscription": {"newTopicPreferences": {"unsubscribeAll": True}}},
+    "mailgun-left": {"vendor": "mailgun", "event": "unsubscribed"},
+    "directmail-left": {"vendor": "aliyun_directmail", "event": "dm:Feedback:Unsubscribe"},
+}
+COMPLAINED = {f"{name}@mail.example" for name in VENDORS if "complaint" in name}
+LEFT = {f"{name}@mail.example" for name in VENDORS if "left" in name}
 MAILS = [
     f"{name}@mail.example"
-    for name in ("spam", "group", "opens", "early", "none", "crm", "crm-takes-back", "crm-new", "record", "never", "again", "sent-to")
+    for name in (
+        "spam",
+        "group",
+        "opens",
+        "early",
+        "none",
+        "crm",
+        "crm-takes-back",
+        "crm-new",
+        "record",
+        "never",
+        "again",
+        "sent-to",
+        *VENDORS,
+    )
 ]
 PHONES = {name: f"+8613911110{number:03}" for number, name in enumerate(("stop", "td", "carrier", "reply", "start", "record"))}
 SENT, OPENED = (f"m_{number:032x}" for number in (1, 2))
@@ -54,6 +80,10 @@ def house(new_house: Callable[[], House]) -> House:
         [
             mail("spamreport", "Spam@Mail.example ", "2026-06-25 10:00"),
             mail("group_unsubscribe", "group@mail.example", "2026-06-25 10:00"),
+            *(
+                ("mail/events.jsonl", {"event_id": name, "email": f"{name}@mail.example", "timestamp": "2026-06-25T10:00:00Z", **told})
+                for name, told in VENDORS.items()
+            ),
             mail("open", "opens@mail.example", "2026-06-25 10:00", OPENED),
             # the message says whose complaint it is, whatever address it is told of
             mail("spamreport", "forwarded@elsewhere.example", "2026-06-25 10:00", **{"smtp-id": f"<{SENT}@sluice.example>"}),
@@ -109,9 +139,9 @@ def test_complaints_and_refusals_by_mail_are_heard_before_the_next_build(house: 
     withdrawn, blocked = heard(house, "email", "email", MAILS)
     of_all = {address: {reason for reason in reasons if reason.startswith("complaint")} for address, reasons in blocked.items()}
     assert {address for address, reasons in of_all.items() if reasons == {"complaint of all"}} == {
-        "spam@mail.example", "early@mail.example", "sent-to@mail.example",
+        "spam@mail.example", "early@mail.example", "sent-to@mail.example", *COMPLAINED,
     }  # fmt: skip
-    for address in ("spam@mail.example", "early@mail.example", "group@mail.example", "sent-to@mail.example"):
+    for address in ("spam@mail.example", "early@mail.example", "group@mail.example", "sent-to@mail.example", *COMPLAINED, *LEFT):
         assert withdrawn[address] == MARKETING, address
     for address in ("opens@mail.example", "none@mail.example"):
         assert address not in withdrawn, address

@@ -36,11 +36,17 @@ _COLUMNS = (
     "reason varchar, scope varchar"
 )
 _REFUSED = "('complained', 'unsubscribed')"
-# An address as the models write it, and the message's id where the vendor gives it back (stg_mail__events).
+# As the models read it (stg_mail__events), whichever vendor told it: the address, our message's id wherever it is repeated, and the word.
 _MAIL = (
     "'email' as identifier_type, lower(trim(payload ->> '$.email')) as identifier, "
-    "coalesce(payload ->> '$.message_id', regexp_extract(payload ->> '$.\"smtp-id\"', 'm_[0-9a-f]{32}')) as message_id, "
-    "coalesce(to_timestamp(try_cast(payload ->> '$.timestamp' as bigint)) at time zone 'UTC', _landed_at) as occurred_at"
+    "nullif(regexp_extract(payload::varchar, 'm_[0-9a-f]{32}'), '') as message_id, "
+    "coalesce(to_timestamp(try_cast(payload ->> '$.timestamp' as double)) at time zone 'UTC', "
+    "try_cast(payload ->> '$.timestamp' as timestamptz) at time zone 'UTC', _landed_at) as occurred_at"
+)
+_MAIL_CODE = (
+    "case when payload ->> '$.subscription.newTopicPreferences.unsubscribeAll' = 'true' then 'unsubscribe' "
+    "else replace(lower(payload ->> '$.event'), ' ', '') || coalesce('.' || case when payload ->> '$.event' = 'failed' then lower(payload ->> '$.reason') end, '') "
+    "end as code"
 )
 
 
@@ -118,7 +124,7 @@ def _receipts(connection: duckdb.DuckDBPyConnection, models: Models, known: set[
     if batches:
         lately = f"_batch_id in ({', '.join(map(literal, batches))})"
         if channel == "email":
-            told = f"select lower(payload ->> '$.event') as code, {_MAIL} from raw.mail_events where {lately}"
+            told = f"select {_MAIL_CODE}, {_MAIL} from raw.mail_events where {lately}"
         elif "stg_sms__receipts" in known:
             told = (
                 "select lower(error_code) as code, 'phone' as identifier_type, phone as identifier, message_id, occurred_at "
