@@ -300,13 +300,9 @@ def _in_segment(leaf: Leaf, time_zone: str, person: str) -> exp.Expr:
 
 def _held(segment: str, held_for: str) -> exp.Select:
     """Who has been in it without a break for so long, under whatever ids a person had: a merge is neither a coming nor a going."""
+    ended = "coalesce(lead(h.changed_at) over (partition by h.profile_id order by h.change_number), timestamp '9999-12-31') as ended"
     spells = (
-        select(
-            "coalesce(g.profile_id, h.profile_id) as profile_id",
-            "h.change",
-            "h.changed_at as began",
-            "coalesce(lead(h.changed_at) over (partition by h.profile_id order by h.change_number), timestamp '9999-12-31') as ended",
-        )
+        select("coalesce(g.profile_id, h.profile_id) as profile_id", "h.change", "h.changed_at as began", ended)
         .from_(model(HISTORY, "h"))
         .join(model("profile_merges", "g"), on="h.profile_id = g.previous_id", join_type="left")
         .where(exp.column("segment", table="h").eq(exp.Literal.string(segment)))
