@@ -7,44 +7,21 @@ changed, but for that one scan.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import duckdb
 from sqlglot import exp, select
 
-from activation.engine import audience, exchange
+from activation.engine import audience
 from activation.engine.declarations import Activation
-from activation.engine.errors import PlanRefused
 from activation.engine.models import Models
-from activation.engine.payload import fingerprint, json_object, mapped, payload, text
+from activation.engine.payload import json_object
+from activation.engine.today import Today, rows_of_today
 from activation.engine.warehouse import DIALECT
-from activation.engine.yaml_file import did_you_mean
 
-FINGERPRINT = f"duckdb-{duckdb.__version__}-1"
 LARGE, SAMPLE = 500_000, 50_000  # rows of a source from which on it is asked first whether anything changed, and of how many
 UNCERTAIN = "uncertain"  # the state's hash_version for a row of which nobody knows what the destination holds: always planned
-
-
-@dataclass(frozen=True)
-class Today:
-    """The rows of today: a table whose rows keep their rowid, and what of each row is needed, as expressions over `source`."""
-
-    table: exp.Table
-    key: exp.Expression
-    profile_id: exp.Expression
-    match_value: exp.Expression
-    payload: exp.Expression
-    fingerprint: exp.Expression
-    addressed: exp.Expression = field(default_factory=exp.true)
-    invalid: exp.Expression = field(default_factory=exp.false)  # lacks what a record must have
-    record: exp.Expression = field(default_factory=exp.null)  # its id over there, where it was found without us
-
-    @property
-    def hash_version(self) -> str:
-        """Says how fingerprints were made: two of different versions are not compared."""
-        return f"{FINGERPRINT}-{hashlib.sha256(self.fingerprint.sql(DIALECT).encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True)
@@ -57,12 +34,14 @@ class Difference:
 
 def find(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation) -> Difference:
     """Make the temporary table `planned`. Raises PlanRefused when the source is not what the declaration says."""
-    today = _send_today(connection, models, activation) if activation.kind == "send" else _sync_today(connection, models, activation)
+    today = rows_of_today(connection, models, activation)
     ref = exp.Literal.string(activation.ref).sql(DIALECT)
     if activation.kind == "send":
-        # Whoever is in the state of a send is done with, whatever became of the fields.
+        # Whoever is in the state of a send is done with, whatever became of the fields; who asked since then is not.
         key = today.key.sql(DIALECT)
         state = f"select 1 from activation.sync_snapshot where ref = {ref} and key = {key}"
+        if today.asked_at is not None:
+            state += f" and coalesce(acknowledged_at >= {today.asked_at.sql(DIALECT)}, true)"
         connection.execute(
             f"create or replace temporary table unlike as select {_columns(today)}, cast(null as bigint) as state_row "
             f"from {today.table.sql(DIALECT)} where {key} is null or not exists ({state})"
@@ -76,7 +55,7 @@ def find(connection: duckdb.DuckDBPyConnection, models: Models, activation: Acti
         _everything(connection, today, ref)
         _sides(connection, contents)
     removable = audience.removable(connection, models, activation) if activation.kind == "sync" else exp.true()
-    connection.execute(f"create or replace temporary table planned as {_compare(activation, today.hash_version, removable).sql(DIALECT)}")
+    connection.execute(f"create or replace temporary table planned as {_compare(activation, today, removable).sql(DIALECT)}")
     if activation.kind == "sync" and activation.sync.removal not in activation.object.removed_by_key:
         show(connection, "operation = 'remove' and invalid_code is null")
         connection.execute("update planned set payload = before where operation = 'remove' and invalid_code is null")
@@ -89,77 +68,6 @@ def show(connection: duckdb.DuckDBPyConnection, which: str) -> None:
     """Fill `before`, what was last acknowledged, for rows of `planned`. Few are found at once; for many it is a scan of all there is."""
     _take_payloads(connection, f"select state_row from planned where state_row is not null and before is null and {which}")
     connection.execute("update planned set before = p.payload from payloads as p where planned.state_row = p.state_row")
-
-
-# -- the rows of today ----------------------------------------------------------------------------------------------------
-
-
-def _sync_today(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation) -> Today:
-    spec = activation.sync
-    types = models.columns(connection, spec.model)
-    wanted = {"key": spec.key, "match_on": spec.match_on, **{f"fields.{name}": column for name, column in spec.fields.items()}}
-    missing = [f"`{column}` ({where}){did_you_mean(column, set(types))}" for where, column in wanted.items() if column not in types]
-    if missing:
-        raise PlanRefused(f"{activation.file}: model `{spec.model}` has no column {'; no column '.join(missing)}")
-    if spec.exchange:
-        return _exchanged_today(connection, models, activation, types)
-    relation = models.relation(spec.model)
-    table = relation.expression("source")
-    if not _count(
-        connection, "select count(*) from duckdb_tables() where schema_name = ? and table_name = ?", (relation.schema, relation.table)
-    ):
-        # A view is read once: it could give other rows the second time.
-        needed = dict.fromkeys([*wanted.values(), *(["profile_id"] if "profile_id" in types else [])])
-        rows = select(*(exp.column(column, quoted=True) for column in needed)).from_(table)
-        table = _kept(connection, rows)
-    key, match_value = (text(exp.column(column, table="source", quoted=True)) for column in (spec.key, spec.match_on))
-    values = [(mapped(column, types, "source"), types[column]) for column in (spec.key, spec.match_on, *spec.fields.values())]
-    return Today(
-        table,
-        key,
-        text(exp.column("profile_id", table="source")) if "profile_id" in types else exp.cast(exp.null(), "varchar"),
-        match_value,
-        payload(spec.fields, types, "source", quiet=spec.policies),
-        fingerprint([(exp.Literal.string(",".join(spec.fields)), "VARCHAR"), *values]),
-        audience.not_excluded(connection, models, activation, "source") if "profile_id" in types else exp.true(),
-    )
-
-
-def _exchanged_today(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation, types: Mapping[str, str]) -> Today:
-    """The rows of a sync that minds what the destination has."""
-    spec = activation.sync
-    kept = exchange.take(connection, models, activation, types)
-    fields = {name: exchange.field_column(name) for name in spec.fields}
-    key, match_value = (text(exp.column(column, table="source", quoted=True)) for column in (spec.key, spec.match_on))
-    values = [(mapped(column, kept, "source"), kept[column]) for column in (spec.key, spec.match_on, *fields.values())]
-    addressed: exp.Expression = exp.column(exchange.ADDRESSED, table="source")
-    if "profile_id" in types:
-        excluded = audience.not_excluded(connection, models, activation, "source")
-        addressed = exp.And(this=addressed, expression=exp.Paren(this=excluded))
-    return Today(
-        exp.table_("source_rows", db="temp", alias="source"),
-        key,
-        text(exp.column("profile_id", table="source")) if "profile_id" in types else exp.cast(exp.null(), "varchar"),
-        match_value,
-        payload(fields, kept, "source", quiet=spec.policies),
-        fingerprint([(exp.Literal.string(",".join(spec.fields)), "VARCHAR"), *values]),
-        addressed,
-        exp.column(exchange.MISSING, table="source"),
-        exp.column(exchange.RECORD, table="source"),
-    )
-
-
-def _send_today(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation) -> Today:
-    table = _kept(connection, audience.rows(connection, models, activation))
-    columns = {name: exp.column(name, table="source") for name in ("key", "profile_id", "match_value", "payload")}
-    return Today(
-        table, **columns, fingerprint=fingerprint([(columns[name].copy(), "VARCHAR") for name in ("key", "match_value", "payload")])
-    )
-
-
-def _kept(connection: duckdb.DuckDBPyConnection, rows: exp.Select) -> exp.Table:
-    connection.execute(f"create or replace temporary table source_rows as {rows.sql(DIALECT)}")
-    return exp.table_("source_rows", db="temp", alias="source")
 
 
 # -- which of them were not acknowledged ------------------------------------------------------------------------------------
@@ -237,6 +145,8 @@ def _columns(today: Today, fingerprint: str = "") -> str:
     """What is needed of a row of today, as columns. `fingerprint`: where it was made already."""
     columns = {"key": today.key, "profile_id": today.profile_id, "match_value": today.match_value, "payload": today.payload}
     columns |= {"lacks": today.invalid, "record": exp.cast(today.record, "varchar")}
+    if today.asked_at is not None:
+        columns["asked_at"] = today.asked_at
     made = fingerprint or today.fingerprint.sql(DIALECT)
     return ", ".join([*(f"{expression.sql(DIALECT)} as {name}" for name, expression in columns.items()), f"{made} as hash"])
 
@@ -285,11 +195,13 @@ def _hides_a_double(connection: duckdb.DuckDBPyConnection, ref: str) -> bool:
 # -- what is to happen to them ------------------------------------------------------------------------------------------------
 
 
-def _compare(activation: Activation, hash_version: str, removable: exp.Expression) -> exp.Select:
+def _compare(activation: Activation, today: Today, removable: exp.Expression) -> exp.Select:
     """New rows against old ones, by key."""
     is_send = activation.kind == "send"
     nulls = {} if is_send else activation.sync.policies
-    version = exp.Literal.string(hash_version).sql(DIALECT)
+    version = exp.Literal.string(today.hash_version).sql(DIALECT)
+    # What is asked for anew is another message.
+    again = "" if today.asked_at is None else " || coalesce('|' || valid.asked_at::varchar, '')"
     valid = select("*", "count(*) over (partition by key) as copies").from_("new_rows")
     code = (
         "case when valid.copies is not null and valid.key is null then 'NULL_KEY' when valid.copies > 1 then 'DUPLICATE_KEY' "
@@ -314,7 +226,7 @@ def _compare(activation: Activation, hash_version: str, removable: exp.Expressio
     if not is_send and activation.sync.mode == "mirror":
         kept.append(f"valid.copies is null and state.state in ('acknowledged', 'unconfirmed') and {removable.sql(DIALECT)}")
     message = (
-        f"case when valid.key is not null then 'm_' || md5({exp.Literal.string(activation.ref + '|').sql(DIALECT)} || valid.key) end"
+        f"case when valid.key is not null then 'm_' || md5({exp.Literal.string(activation.ref + '|').sql(DIALECT)} || valid.key{again}) end"
         if is_send
         else "cast(null as varchar)"
     )
