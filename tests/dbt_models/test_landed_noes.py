@@ -18,7 +18,7 @@ from activation.engine.models import Models
 from activation.engine.warehouse import opened
 
 BUILT, NOW = at("2026-06-20 00:00"), at("2026-06-30 00:00")
-SELECT = ["+suppressions", "+profile_merges"]
+SELECT = ["+suppressions", "+profile_merges", "stg_crm__contacts"]
 MAILS = [
     f"{name}@mail.example"
     for name in ("spam", "group", "opens", "early", "none", "crm", "crm-takes-back", "crm-new", "record", "never", "again", "sent-to")

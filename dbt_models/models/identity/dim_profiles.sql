@@ -68,7 +68,10 @@ owners as (
         owners.email,
         owners.phone,
         owners.wecom_userid
-    from {{ ref('stg_crm__contacts') }}
+    from (
+        select contact_id, owner from {{ ref('stg_crm__contact_versions') }}
+        qualify {{ version_as_of('contact_id') }}
+    ) as contacts
     left join {{ ref('crm_owners') }} as owners using (owner)
 )
 
