@@ -68,10 +68,7 @@ owners as (
         owners.email,
         owners.phone,
         owners.wecom_userid
-    from (
-        select contact_id, owner from {{ ref('stg_crm__contact_versions') }}
-        qualify {{ version_as_of('contact_id') }}
-    ) as contacts
+    from {{ crm_contacts_known() }} as contacts
     left join {{ ref('crm_owners') }} as owners using (owner)
 )
 

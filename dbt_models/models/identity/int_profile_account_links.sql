@@ -1,9 +1,5 @@
 with contacts as (
-    select *
-    from (
-        select * from {{ ref('stg_crm__contact_versions') }}
-        qualify {{ version_as_of('contact_id') }}
-    ) as known
+    select * from {{ crm_contacts_known() }} as known
     where account_id is not null and coalesce(created_at <= {{ as_of() }}, true)
 ),
 

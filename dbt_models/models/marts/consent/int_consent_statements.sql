@@ -43,10 +43,7 @@ identified as (
     select
         'crm', 'crm:' || contact_id, 'crm_contact_id', contact_id,
         'all', purposes.purpose, 'all', 'withdrawn', false, 'do not contact', updated_at, null, _landed_at
-    from (
-        select * from {{ ref('stg_crm__contact_versions') }}
-        qualify {{ version_as_of('contact_id', "date_trunc('second', least(updated_at, _landed_at))") }}
-    ) as contacts
+    from {{ crm_contacts_known(said_at('updated_at')) }} as contacts
     cross join {{ ref('consent_purposes') }} as purposes
     where
         do_not_contact
@@ -127,23 +124,13 @@ statements as (
         identified.occurred_at,
         identified.expires_at,
         identified._landed_at
-    from identified
-    join identifiers using (identifier_type, identifier)
-    union all
-    select * from unsubscribed
-    where profile_id is not null
-    union all
-    select * from forgotten
-    where profile_id is not null
+    from identified join identifiers using (identifier_type, identifier)
+    union all select * from unsubscribed
+    union all select * from forgotten
 )
 
 select
     source, evidence, profile_id, channel, purpose, topic, status, double_opt_in, wording,
-    -- a clock that runs ahead must not keep a no from counting: it was said by the time it landed, which may be the second of the build
-    case
-        when status not in ('withdrawn', 'do_not_contact') then occurred_at
-        when least(occurred_at, _landed_at) > {{ as_of() }} and date_trunc('second', _landed_at) <= {{ as_of() }} then {{ as_of() }}
-        else least(occurred_at, _landed_at)
-    end as occurred_at,
+    {{ no_at() }} as occurred_at,
     expires_at
-from statements
+from statements where profile_id is not null

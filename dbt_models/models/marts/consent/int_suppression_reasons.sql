@@ -48,16 +48,10 @@ from events
 where event_type = 'complained' and profile_id is not null
 union all
 select identifiers.profile_id, channels.channel, 'do_not_contact', 'marketing', contacts.updated_at, 'crm:' || contacts.contact_id
-from (
-    select * from {{ ref('stg_crm__contact_versions') }}
-    qualify {{ version_as_of('contact_id', "date_trunc('second', least(updated_at, _landed_at))") }}
-) as contacts
+from {{ crm_contacts_known(said_at('updated_at')) }} as contacts
 join identifiers on identifiers.identifier_type = 'crm_contact_id' and contacts.contact_id = identifiers.identifier
 cross join {{ ref('consent_channels') }} as channels
-where
-    contacts.do_not_contact
-    and date_trunc('second', least(contacts.updated_at, contacts._landed_at)) <= {{ as_of() }}
-    and channels.channel in ('email', 'sms', 'wechat')
+where contacts.do_not_contact and {{ said_at('updated_at') }} <= {{ as_of() }} and channels.channel in ('email', 'sms', 'wechat')
 union all
 -- and what was said to us: until it is taken back, whatever is agreed to in between
 select profile_id, channel, 'do_not_contact', 'marketing', occurred_at, evidence
