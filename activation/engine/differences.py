@@ -37,9 +37,11 @@ def find(connection: duckdb.DuckDBPyConnection, models: Models, activation: Acti
     today = rows_of_today(connection, models, activation)
     ref = exp.Literal.string(activation.ref).sql(DIALECT)
     if activation.kind == "send":
-        # Whoever is in the state of a send is done with, whatever became of the fields.
+        # Whoever is in the state of a send is done with, whatever became of the fields; who asked since then is not.
         key = today.key.sql(DIALECT)
         state = f"select 1 from activation.sync_snapshot where ref = {ref} and key = {key}"
+        if today.asked_at is not None:
+            state += f" and coalesce(acknowledged_at >= {today.asked_at.sql(DIALECT)}, true)"
         connection.execute(
             f"create or replace temporary table unlike as select {_columns(today)}, cast(null as bigint) as state_row "
             f"from {today.table.sql(DIALECT)} where {key} is null or not exists ({state})"
@@ -53,7 +55,7 @@ def find(connection: duckdb.DuckDBPyConnection, models: Models, activation: Acti
         _everything(connection, today, ref)
         _sides(connection, contents)
     removable = audience.removable(connection, models, activation) if activation.kind == "sync" else exp.true()
-    connection.execute(f"create or replace temporary table planned as {_compare(activation, today.hash_version, removable).sql(DIALECT)}")
+    connection.execute(f"create or replace temporary table planned as {_compare(activation, today, removable).sql(DIALECT)}")
     if activation.kind == "sync" and activation.sync.removal not in activation.object.removed_by_key:
         show(connection, "operation = 'remove' and invalid_code is null")
         connection.execute("update planned set payload = before where operation = 'remove' and invalid_code is null")
@@ -143,6 +145,8 @@ def _columns(today: Today, fingerprint: str = "") -> str:
     """What is needed of a row of today, as columns. `fingerprint`: where it was made already."""
     columns = {"key": today.key, "profile_id": today.profile_id, "match_value": today.match_value, "payload": today.payload}
     columns |= {"lacks": today.invalid, "record": exp.cast(today.record, "varchar")}
+    if today.asked_at is not None:
+        columns["asked_at"] = today.asked_at
     made = fingerprint or today.fingerprint.sql(DIALECT)
     return ", ".join([*(f"{expression.sql(DIALECT)} as {name}" for name, expression in columns.items()), f"{made} as hash"])
 
@@ -191,11 +195,13 @@ def _hides_a_double(connection: duckdb.DuckDBPyConnection, ref: str) -> bool:
 # -- what is to happen to them ------------------------------------------------------------------------------------------------
 
 
-def _compare(activation: Activation, hash_version: str, removable: exp.Expression) -> exp.Select:
+def _compare(activation: Activation, today: Today, removable: exp.Expression) -> exp.Select:
     """New rows against old ones, by key."""
     is_send = activation.kind == "send"
     nulls = {} if is_send else activation.sync.policies
-    version = exp.Literal.string(hash_version).sql(DIALECT)
+    version = exp.Literal.string(today.hash_version).sql(DIALECT)
+    # What is asked for anew is another message.
+    again = "" if today.asked_at is None else " || coalesce('|' || valid.asked_at::varchar, '')"
     valid = select("*", "count(*) over (partition by key) as copies").from_("new_rows")
     code = (
         "case when valid.copies is not null and valid.key is null then 'NULL_KEY' when valid.copies > 1 then 'DUPLICATE_KEY' "
@@ -220,7 +226,7 @@ def _compare(activation: Activation, hash_version: str, removable: exp.Expressio
     if not is_send and activation.sync.mode == "mirror":
         kept.append(f"valid.copies is null and state.state in ('acknowledged', 'unconfirmed') and {removable.sql(DIALECT)}")
     message = (
-        f"case when valid.key is not null then 'm_' || md5({exp.Literal.string(activation.ref + '|').sql(DIALECT)} || valid.key) end"
+        f"case when valid.key is not null then 'm_' || md5({exp.Literal.string(activation.ref + '|').sql(DIALECT)} || valid.key{again}) end"
         if is_send
         else "cast(null as varchar)"
     )

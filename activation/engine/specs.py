@@ -348,7 +348,8 @@ class Send(Spec):
     `to` makes it a message to a colleague about the person: it is the column of dim_profiles with the colleague's address, such as that of
     who owns the lead. `fields` are columns of dim_profiles, or, as `segment_hot_leads.reason`, of a segment in the audience.
     `topic` is what of the purpose it is about: who left the topic does not get it, and who took only the topic does. `confirms` is the purpose
-    that the content's `confirm_url` asks to confirm (double opt-in); the message itself is owed, and goes out for a purpose without consent.
+    that the content's `confirm_url` asks to confirm (double opt-in); the message itself is owed, and goes out for a purpose without consent,
+    once for each time that the person asks: whoever left and asks again is asked again.
     """
 
     description: str = ""

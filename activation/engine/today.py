@@ -33,6 +33,7 @@ class Today:
     addressed: exp.Expression = field(default_factory=exp.true)
     invalid: exp.Expression = field(default_factory=exp.false)  # lacks what a record must have
     record: exp.Expression = field(default_factory=exp.null)  # its id over there, where it was found without us
+    asked_at: exp.Expression | None = None  # of a message that people ask for: when this one was asked for, null if it was not
 
     @property
     def hash_version(self) -> str:
@@ -104,11 +105,28 @@ def _exchanged_today(connection: duckdb.DuckDBPyConnection, models: Models, acti
 
 
 def _send_today(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation) -> Today:
-    table = _kept(connection, audience.rows(connection, models, activation))
+    rows = audience.rows(connection, models, activation)
+    asked_at: exp.Expression | None = None
+    if activation.send.confirms:
+        rows, asked_at = _with_requests(connection, models, activation, rows), exp.column("asked_at", table="source")
+    table = _kept(connection, rows)
     columns = {name: exp.column(name, table="source") for name in ("key", "profile_id", "match_value", "payload")}
-    return Today(
-        table, **columns, fingerprint=fingerprint([(columns[name].copy(), "VARCHAR") for name in ("key", "match_value", "payload")])
+    made = fingerprint([(columns[name].copy(), "VARCHAR") for name in ("key", "match_value", "payload")])
+    return Today(table, **columns, fingerprint=made, asked_at=asked_at)
+
+
+def _with_requests(connection: duckdb.DuckDBPyConnection, models: Models, activation: Activation, rows: exp.Select) -> exp.Select:
+    """With `asked_at`: since when the consent that the message asks to confirm has been waiting. Who left and asks again is asked again."""
+    models.columns(connection, "consent_state")
+    waiting = (
+        select("profile_id", "max(since) as asked_at")
+        .from_(models.relation("consent_state").expression())
+        .where("status = 'pending'", exp.column("channel").isin(activation.channel, "all"))
+        .where(exp.column("purpose").isin(exp.Literal.string(activation.send.confirms), "all"))
+        .group_by("profile_id")
     )
+    found = select("asked.*", "waiting.asked_at").from_(rows.subquery("asked"))
+    return found.join(waiting.subquery("waiting"), on="asked.profile_id = waiting.profile_id", join_type="left")
 
 
 def _kept(connection: duckdb.DuckDBPyConnection, rows: exp.Select) -> exp.Table:

@@ -1,6 +1,7 @@
 {#
 The moment a build speaks about, as a timestamp in UTC: the var `as_of`, else the environment's SLUICE_DBT_AS_OF, else the moment the
-run started. Rebuilding the past is setting it. The environment is there because a changed var makes dbt parse the project anew; it is
+run started. Rebuilding the past is setting it: what happened, was said, bought or written into the CRM since is not known yet; who is one
+person with whom is known as it is today. The environment is there because a changed var makes dbt parse the project anew; it is
 asked when a model is made and not when it is parsed, because dbt would parse anew whatever had read a variable that changed.
 #}
 {% macro as_of() -%}

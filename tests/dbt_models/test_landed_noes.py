@@ -18,7 +18,7 @@ from activation.engine.models import Models
 from activation.engine.warehouse import opened
 
 BUILT, NOW = at("2026-06-20 00:00"), at("2026-06-30 00:00")
-SELECT = ["+suppressions", "+profile_merges"]
+SELECT = ["+suppressions", "+profile_merges", "stg_crm__contacts"]
 # Complaints and withdrawals as other vendors tell of them.
 VENDORS: dict[str, dict[str, Any]] = {
     "ses-complaint": {"vendor": "ses", "event": "Complaint"},

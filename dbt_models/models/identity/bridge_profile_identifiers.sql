@@ -69,7 +69,8 @@ select
     members.identifier_key,
     members.identifier_type,
     members.identifier,
-    members.first_seen_at,
+    -- a clock that runs ahead cannot have seen it after it landed
+    least(members.first_seen_at, members.first_landed_at) as first_seen_at,
     members.last_seen_at,
     members.first_source as source,
     members.observations,

@@ -68,7 +68,7 @@ owners as (
         owners.email,
         owners.phone,
         owners.wecom_userid
-    from {{ ref('stg_crm__contacts') }}
+    from {{ crm_contacts_known() }} as contacts
     left join {{ ref('crm_owners') }} as owners using (owner)
 )
 

@@ -1,6 +1,6 @@
 with contacts as (
-    select * from {{ ref('stg_crm__contacts') }}
-    where account_id is not null
+    select * from {{ crm_contacts_known() }} as known
+    where account_id is not null and coalesce(created_at <= {{ as_of() }}, true)
 ),
 
 accounts as (
@@ -50,6 +50,7 @@ mail_domains as (
     left join free_mail on split_part(identifiers.identifier, '@', 2) = free_mail.domain
     where
         identifiers.identifier_type = 'email'
+        and identifiers.first_seen_at <= {{ as_of() }}
         -- an address anybody can have says nothing about an employer
         and free_mail.domain is null
     group by identifiers.profile_id, split_part(identifiers.identifier, '@', 2)

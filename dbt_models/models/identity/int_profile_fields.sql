@@ -31,13 +31,13 @@ candidates as (
     where nullif(trim({{ name }}), '') is not null
     union all
     {% endfor %}
-    select identifiers.profile_id, by_source.identifier_type, by_source.identifier, by_source.source, by_source.last_seen_at
+    select identifiers.profile_id, by_source.identifier_type, by_source.identifier, by_source.source, least(by_source.last_seen_at, {{ as_of() }})
     from by_source
     join identifiers using (identifier_type, identifier)
     where
         by_source.identifier_type in ('{{ contact_points | join("', '") }}')
         and not (by_source.identifier_type = 'wecom_external_userid' and by_source.identifier in (select external_userid from strangers))
-        and by_source.first_seen_at <= {{ as_of() }}
+        and least(by_source.first_seen_at, by_source.first_landed_at) <= {{ as_of() }}
 ),
 
 ranked as (

@@ -1,5 +1,6 @@
 with identifiers as (
     select * from {{ ref('bridge_profile_identifiers') }}
+    where first_seen_at <= {{ as_of() }}
 ),
 
 machines as (
@@ -23,7 +24,7 @@ people as (
         identifiers.profile_id,
         identifiers.profile_key,
         min(identifiers.first_seen_at) as first_seen_at,
-        max(identifiers.last_seen_at) as last_seen_at,
+        max(case when identifiers.last_seen_at <= {{ as_of() }} then identifiers.last_seen_at else identifiers.first_seen_at end) as last_seen_at,
         count(*) as identifiers,
         -- the CRM is one system, in however many ways it speaks
         split_part(min_by(identifiers.source, (identifiers.source = 'consent', identifiers.first_seen_at, identifiers.source)), '_', 1) as origin_system,
@@ -37,11 +38,13 @@ select
     people.profile_id,
     people.profile_key,
     people.first_seen_at,
-    people.last_seen_at,
+    -- of a past day an identifier does not tell when it was last seen; what the person did then does
+    greatest(people.last_seen_at, activity.last_active_at) as last_seen_at,
     people.identifiers,
     people.origin_system,
     tests.profile_id is not null as is_test
 from people
 left join tests using (profile_id)
+left join {{ ref('int_profile_activity') }} as activity using (profile_id)
 -- a crawler has a cookie and nothing else
 where not people.is_machine

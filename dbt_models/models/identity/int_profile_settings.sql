@@ -1,7 +1,7 @@
 -- what people's devices say about language and time zone, the newest first
 with events as (
     select * from {{ ref('int_events') }}
-    where locale is not null or time_zone is not null
+    where (locale is not null or time_zone is not null) and occurred_at <= {{ as_of() }}
 ),
 
 identifiers as (

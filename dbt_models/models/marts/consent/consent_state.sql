@@ -1,9 +1,6 @@
 with events as (
     select * from {{ ref('fct_consent_events') }}
-    where
-        occurred_at <= {{ as_of() }}
-        -- a clock that runs ahead must not keep a withdrawal from counting
-        or status = 'withdrawn'
+    where occurred_at <= {{ as_of() }}
 ),
 
 words as (

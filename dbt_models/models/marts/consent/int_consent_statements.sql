@@ -20,7 +20,7 @@ identified as (
             when status like '%_contact' then 'all'
             when status = 'withdrawn' and coalesce(purpose, '') not in (select purpose from {{ ref('consent_purposes') }}) then 'all' else purpose
         end as purpose,
-        topic, status, double_opt_in, wording, occurred_at, expires_at
+        topic, status, double_opt_in, wording, occurred_at, expires_at, _landed_at
     from {{ ref('stg_consent__records') }}
     union all
     -- a box that was not ticked says nothing; it does not take back what was said before
@@ -30,7 +30,8 @@ identified as (
         coalesce(submissions.email, submissions.phone),
         channels.channel, purposes.purpose, submissions.consent_topic,
         -- anybody can write anybody's address into a form
-        case when submissions.consent_to_confirm then 'pending' else 'granted' end, false, submissions.consent_wording, submissions.submitted_at, null
+        case when submissions.consent_to_confirm then 'pending' else 'granted' end, false, submissions.consent_wording, submissions.submitted_at, null,
+        submissions._landed_at
     from {{ ref('stg_forms__submissions') }} as submissions
     join {{ ref('consent_channels') }} as channels on submissions.consent_channels like '%"' || channels.channel || '"%'
     join {{ ref('consent_purposes') }} as purposes on submissions.consent_purposes like '%"' || purposes.purpose || '"%'
@@ -41,8 +42,8 @@ identified as (
     union all
     select
         'crm', 'crm:' || contact_id, 'crm_contact_id', contact_id,
-        'all', purposes.purpose, 'all', 'withdrawn', false, 'do not contact', updated_at, null
-    from {{ ref('stg_crm__contacts') }}
+        'all', purposes.purpose, 'all', 'withdrawn', false, 'do not contact', updated_at, null, _landed_at
+    from {{ crm_contacts_known(said_at('updated_at')) }} as contacts
     cross join {{ ref('consent_purposes') }} as purposes
     where
         do_not_contact
@@ -52,7 +53,7 @@ identified as (
     select
         'wechat', 'wechat:' || callback_id, 'wechat_openid', openid,
         'wechat', case event when 'subscribe' then 'newsletter' else 'all' end,
-        'all', case event when 'subscribe' then 'granted' else 'withdrawn' end, false, event, occurred_at, null
+        'all', case event when 'subscribe' then 'granted' else 'withdrawn' end, false, event, occurred_at, null, _landed_at
     from {{ ref('stg_wechat__callbacks') }}
     where event in ('subscribe', 'unsubscribe')
 ),
@@ -70,7 +71,8 @@ unsubscribed as (
         false as double_opt_in,
         events.event_type as wording,
         events.occurred_at,
-        cast(null as timestamp) as expires_at
+        cast(null as timestamp) as expires_at,
+        events._landed_at
     from {{ ref('fct_message_events') }} as events
     join {{ ref('consent_purposes') }} as purposes
         on case
@@ -93,7 +95,8 @@ forgotten as (
         false as double_opt_in,
         'privacy deletion' as wording,
         events.occurred_at,
-        cast(null as timestamp) as expires_at
+        cast(null as timestamp) as expires_at,
+        events._landed_at
     from {{ ref('fct_events') }} as events
     cross join {{ ref('consent_purposes') }} as purposes
     where events.event_name = 'CRM Privacy Deletion'
@@ -105,25 +108,29 @@ identifiers as (
     -- chosen in the preference centre, whose link names the message it came with
     select 'message_id', message_id, profile_id from {{ ref('fct_messages') }}
     where profile_id is not null
+),
+
+statements as (
+    select
+        identified.source,
+        identified.evidence,
+        identifiers.profile_id,
+        identified.channel,
+        identified.purpose,
+        identified.topic,
+        identified.status,
+        identified.double_opt_in,
+        identified.wording,
+        identified.occurred_at,
+        identified.expires_at,
+        identified._landed_at
+    from identified join identifiers using (identifier_type, identifier)
+    union all select * from unsubscribed
+    union all select * from forgotten
 )
 
 select
-    identified.source,
-    identified.evidence,
-    identifiers.profile_id,
-    identified.channel,
-    identified.purpose,
-    identified.topic,
-    identified.status,
-    identified.double_opt_in,
-    identified.wording,
-    identified.occurred_at,
-    identified.expires_at
-from identified
-join identifiers using (identifier_type, identifier)
-union all
-select * from unsubscribed
-where profile_id is not null
-union all
-select * from forgotten
-where profile_id is not null
+    source, evidence, profile_id, channel, purpose, topic, status, double_opt_in, wording,
+    {{ no_at() }} as occurred_at,
+    expires_at
+from statements where profile_id is not null

@@ -20,7 +20,7 @@ said as (
             order by occurred_at desc, (status = 'do_not_contact')::int desc, evidence
         ) as place
     from {{ ref('fct_consent_events') }}
-    where status = 'do_not_contact' or (status = 'may_contact' and occurred_at <= {{ as_of() }})
+    where status in ('do_not_contact', 'may_contact') and occurred_at <= {{ as_of() }}
 ),
 
 bounces as (
@@ -48,10 +48,10 @@ from events
 where event_type = 'complained' and profile_id is not null
 union all
 select identifiers.profile_id, channels.channel, 'do_not_contact', 'marketing', contacts.updated_at, 'crm:' || contacts.contact_id
-from {{ ref('stg_crm__contacts') }} as contacts
+from {{ crm_contacts_known(said_at('updated_at')) }} as contacts
 join identifiers on identifiers.identifier_type = 'crm_contact_id' and contacts.contact_id = identifiers.identifier
 cross join {{ ref('consent_channels') }} as channels
-where contacts.do_not_contact and channels.channel in ('email', 'sms', 'wechat')
+where contacts.do_not_contact and {{ said_at('updated_at') }} <= {{ as_of() }} and channels.channel in ('email', 'sms', 'wechat')
 union all
 -- and what was said to us: until it is taken back, whatever is agreed to in between
 select profile_id, channel, 'do_not_contact', 'marketing', occurred_at, evidence

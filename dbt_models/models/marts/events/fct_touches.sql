@@ -11,7 +11,7 @@ first_events as (
         -- min_by would pass over an event without a page
         nullif(min_by(coalesce(page_url, ''), (occurred_at, event_id)), '') as page_url
     from {{ ref('fct_events') }}
-    where profile_id is not null and not is_bot
+    where profile_id is not null and not is_bot and occurred_at <= {{ as_of() }}
     group by profile_id
 ),
 

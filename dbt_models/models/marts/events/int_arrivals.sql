@@ -1,6 +1,6 @@
 with events as (
     select * from {{ ref('fct_events') }}
-    where profile_id is not null and not is_bot
+    where profile_id is not null and not is_bot and occurred_at <= {{ as_of() }}
 ),
 
 rules as (

@@ -60,7 +60,8 @@ select
     receipts.code,
     receipts.reason,
     receipts.url,
-    receipts.is_machine_open or coalesce(user_agents.is_bot, false) as is_bot
+    receipts.is_machine_open or coalesce(user_agents.is_bot, false) as is_bot,
+    receipts._landed_at
 from receipts
 left join identifiers
     on receipts.identifier_type = identifiers.identifier_type

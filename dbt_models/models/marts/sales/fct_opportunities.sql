@@ -1,5 +1,10 @@
 with opportunities as (
-    select * from {{ ref('stg_crm__opportunities') }}
+    select
+        *,
+        -- what has closed since was open then
+        coalesce(closed_at > {{ as_of() }}, false) as is_open_yet
+    from {{ ref('stg_crm__opportunities') }}
+    where coalesce(created_at <= {{ as_of() }}, true)
 ),
 
 identifiers as (
@@ -12,13 +17,13 @@ select
     opportunities.contact_id,
     identifiers.profile_id,
     opportunities.name,
-    opportunities.stage,
-    opportunities.stage = 'closed_won' as is_won,
-    opportunities.stage in ('closed_won', 'closed_lost') as is_closed,
+    case when opportunities.is_open_yet then 'open' else opportunities.stage end as stage,
+    opportunities.stage = 'closed_won' and not opportunities.is_open_yet as is_won,
+    opportunities.stage in ('closed_won', 'closed_lost') and not opportunities.is_open_yet as is_closed,
     opportunities.amount,
     opportunities.currency,
     opportunities.created_at,
-    opportunities.closed_at,
+    case when not opportunities.is_open_yet then opportunities.closed_at end as closed_at,
     opportunities.contract_ends_at,
     opportunities.updated_at
 from opportunities

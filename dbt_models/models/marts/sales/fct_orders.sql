@@ -1,5 +1,8 @@
 with orders as (
-    select * from {{ ref('stg_shop__orders') }}
+    select * from {{ ref('stg_shop__order_versions') }}
+    where ordered_at <= {{ as_of() }}
+    -- what was paid then and given back since, was paid
+    qualify {{ version_as_of('order_id') }}
 ),
 
 identifiers as (

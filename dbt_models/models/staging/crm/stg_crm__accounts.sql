@@ -55,10 +55,11 @@ accounts as (
     where object in ('Account', 'companies', 'AccountObj', 'account')
 ),
 
-newest as (
+-- as the CRM had them at the moment of the build
+known as (
     select *
     from accounts
-    qualify {{ latest_version('account_id') }}
+    qualify {{ version_as_of('account_id') }}
 )
 
 select
@@ -74,5 +75,7 @@ select
     updated_at,
     _batch_id,
     _landed_at
-from newest
-where not is_deleted
+from known
+where
+    not is_deleted
+    and coalesce(created_at <= {{ as_of() }}, true)
