@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+from activation.engine.build import memory_limit
 from activation.engine.project import Project
 from activation.engine.warehouse import literal
 
@@ -36,13 +37,17 @@ def _queries(log: Path) -> Iterator[tuple[str, str]]:
 
 
 def say_again(statements: list[str], warehouse: Path, seeds: Path) -> None:
-    """Run them over `warehouse`, which has what landed and nothing else; the seeds are taken from the warehouse `seeds`."""
+    """Run them over `warehouse`, which has what landed and nothing else, in the settings of a build; the seeds are taken from the warehouse `seeds`."""
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set enable_progress_bar = false")
-        for schema in sorted({"seeds", "staging", "identity", "marts", "tags", "scores", "segments", "syncs", "reports"}):
-            connection.execute(f"create schema if not exists {schema}")
+        connection.execute("set preserve_insertion_order = false")
+        connection.execute(f"set memory_limit = {literal(memory_limit())}")
         connection.execute(f"attach {literal(str(seeds))} as built (read_only)")
+        for (schema,) in connection.execute(
+            "select schema_name from duckdb_schemas() where database_name = 'built' and not internal"
+        ).fetchall():
+            connection.execute(f"create schema if not exists {schema}")
         for (name,) in connection.execute(
             "select table_name from duckdb_tables() where database_name = 'built' and schema_name = 'seeds'"
         ).fetchall():

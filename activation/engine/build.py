@@ -59,6 +59,7 @@ def environment(project: Project, base: Mapping[str, str] | None = None, as_of: 
     """
     given = os.environ if base is None else base
     return {
+        "SLUICE_DBT_MEMORY_LIMIT": memory_limit(),
         **given,
         "SLUICE_WAREHOUSE": str(project.warehouse),
         "SLUICE_GENERATED_MODELS": os.path.relpath(project.generated, project.models),
@@ -66,6 +67,11 @@ def environment(project: Project, base: Mapping[str, str] | None = None, as_of: 
         "DO_NOT_TRACK": "1",
         "SLUICE_DBT_AS_OF": _moment(as_of) if as_of else given.get("SLUICE_DBT_AS_OF", ""),
     }
+
+
+def memory_limit() -> str:
+    """What a build may hold in memory before it works on disk: half of what the machine has, and no more than 8 GB."""
+    return f"{min(os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') // 2_000_000, 8_000)}MB"
 
 
 def arguments(project: Project, command: str, as_of: datetime | None, select: Sequence[str] = (), full_refresh: bool = False) -> list[str]:
