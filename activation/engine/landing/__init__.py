@@ -19,7 +19,7 @@ from activation.engine.declarations import Declarations
 from activation.engine.errors import UsageError
 from activation.engine.landing import fields, spool
 from activation.engine.landing.lines import chunks
-from activation.engine.landing.store import add_chunk, begin, commit_incoming, create_table
+from activation.engine.landing.store import add_chunk, begin, create_table, keep_new
 from activation.engine.project import Project
 from activation.engine.specs import Source
 from activation.engine.warehouse import opened, quote, transaction
@@ -174,11 +174,12 @@ def _land_source(
                 connection.execute("delete from raw.quarantine where _source = ? and _file = ?", [name, shown])
             report.files += 1
             read = bad = 0
-            read_as = spooled if project.spool in path.parents else source
+            is_spooled = project.spool in path.parents
+            read_as = spooled if is_spooled else source
             written: Future[int] | None = None
             for chunk in chunks(path, read_as, whole_lines_only=is_open):
                 report.quarantined += written.result() if written else 0
-                written = writer.submit(add_chunk, connection, name, source, shown, chunk, batch_id, landed_at)
+                written = writer.submit(add_chunk, connection, name, source, shown, chunk, batch_id, landed_at, is_spooled)
                 seen |= chunk.fields
                 read += len(chunk.lines) + len(chunk.bad)
                 bad += len(chunk.bad)
@@ -191,7 +192,7 @@ def _land_source(
             if source.kind == "records":
                 landed_at += timedelta(microseconds=1)  # what came in a later file is later, whatever its line
         report.new_fields, report.changed_fields = fields.note(connection, name, seen, landed_at, batch_id)
-        landed_by_file = commit_incoming(connection, name, source)
+        landed_by_file = keep_new(connection, name, source, batch_id)
         report.landed = sum(landed_by_file.values())
         report.duplicates = report.read - report.quarantined - report.landed
         for shown, digest, size, read, bad in noted:

@@ -31,7 +31,7 @@ class Chunk:
     bad: list[tuple[int, str, str]] = field(default_factory=list)
     fields: set[tuple[str, str]] = field(default_factory=set)
     _bytes: int = 0
-    _shapes: set[tuple[object, ...]] = field(default_factory=set, repr=False)
+    _shapes: dict[tuple[object, ...], list[tuple[str, str]]] = field(default_factory=dict, repr=False)  # what lies below an object
 
     @property
     def full(self) -> bool:
@@ -79,16 +79,15 @@ class Chunk:
         self._bytes += len(content)
 
     def _note(self, value: Mapping[str, Any], prefix: str, depth: int) -> None:
-        # Most objects look like one before; then nothing is built but these tuples.
-        types = tuple(map(type, value.values()))
-        shape = (prefix, *value, types)
-        if shape not in self._shapes:
-            self._shapes.add(shape)
+        # Most objects look like one before; then nothing is built but these tuples, and it is known what lies below.
+        shape = (prefix, tuple(value), tuple(map(type, value.values())))
+        below = self._shapes.get(shape)
+        if below is None:
             self.fields.update((f"{prefix}{key}", KINDS[type(item)]) for key, item in value.items() if item is not None)
-        if dict in types and depth < DEEPEST:
-            for key, item in value.items():
-                if type(item) is dict:
-                    self._note(item, f"{prefix}{key}.", depth + 1)
+            objects = [key for key, item in value.items() if type(item) is dict] if depth < DEEPEST else []
+            below = self._shapes[shape] = [(key, f"{prefix}{key}.") for key in objects]
+        for key, path in below:
+            self._note(value[key], path, depth + 1)
 
 
 def _has(value: Mapping[str, Any], path: str) -> bool:

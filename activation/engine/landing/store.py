@@ -1,4 +1,8 @@
-"""Rows on their way into `raw`: a temporary table of what came, then what is new in it, set-based."""
+"""Rows on their way into `raw`, set-based and in one transaction.
+
+Events of the spool go straight there, for nearly all of them are new, and payloads are what is dear to move; those that had landed before
+are taken away at the end. What files hold, which may have grown since they landed, waits in a temporary table until it is known what is new.
+"""
 
 from __future__ import annotations
 
@@ -30,18 +34,28 @@ def begin(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def add_chunk(
-    connection: duckdb.DuckDBPyConnection, name: str, source: Source, file: str, chunk: Chunk, batch_id: str, landed_at: datetime
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    source: Source,
+    file: str,
+    chunk: Chunk,
+    batch_id: str,
+    landed_at: datetime,
+    is_spooled: bool = False,
 ) -> int:
-    """Put a chunk into `incoming` and its bad lines into quarantine. Returns how many lines are new there: a line is kept once."""
+    """Take in a chunk, and its bad lines into quarantine. Returns how many lines are new there: a line is kept once."""
     key, version = _key(source), _version(source)
-    identity = "record_key" if source.kind == "events" else "record_key || '@' || version || '@' || md5(text)"
+    if source.kind == "events" and is_spooled:
+        into = f"raw.{quote(name)} select {key}, ?, ?, ?, line, ?, text from chunk_lines"
+    else:
+        identity = "record_key" if source.kind == "events" else "record_key || '@' || version || '@' || md5(text)"
+        into = (
+            f"incoming select nextval('arrivals'), {identity}, record_key, version, ?, ?, ?, line, ?, text from "
+            f"(select line, text, {key} as record_key, {version} as version from chunk_lines)"
+        )
     connection.register("chunk_lines", pa.table({"line": pa.array(chunk.lines, pa.int64()), "text": pa.array(chunk.texts, pa.string())}))
     try:
-        connection.execute(
-            f"insert into incoming select nextval('arrivals'), {identity}, record_key, version, ?, ?, ?, line, ?, text from "
-            f"(select line, text, {key} as record_key, {version} as version from chunk_lines)",
-            [name, batch_id, file, landed_at],
-        )
+        connection.execute(f"insert into {into}", [name, batch_id, file, landed_at])
     finally:
         connection.unregister("chunk_lines")
     if not chunk.bad:
@@ -60,14 +74,28 @@ def add_chunk(
     return int(inserted[0]) if inserted else 0
 
 
-def commit_incoming(connection: duckdb.DuckDBPyConnection, name: str, source: Source) -> dict[str, int]:
-    """Insert what is new into `raw.<name>`; how many rows of each file were. Events are new by id.
+def keep_new(connection: duckdb.DuckDBPyConnection, name: str, source: Source, batch_id: str) -> dict[str, int]:
+    """Leave in `raw.<name>` what is new of a batch; how many rows of each file were. Events are new by id.
 
     A record is new when it differs from the latest that landed for its key (and version, where the source has one): A, B, A is three
     versions. A version that landed before word for word keeps its id, with a count behind it.
     """
     table = f"raw.{quote(name)}"
-    if source.kind == "records":
+    if source.kind == "events":
+        # Rows of one transaction are numbered in the order in which they came.
+        connection.execute(
+            f"""
+            delete from {table} where rowid in (
+                select rowid from (
+                    select rowid, _event_id, row_number() over (partition by _event_id order by rowid) as nth from {table} where _batch_id = $batch
+                ) as came
+                where nth > 1 or _event_id in (select _event_id from {table} where _batch_id is distinct from $batch)
+            )
+            """,
+            {"batch": batch_id},
+        )
+        fresh = f"select min(arrival) as arrival, _event_id from incoming where _event_id not in (select _event_id from {table}) group by _event_id"
+    else:
         landed = "payload::varchar"
         fresh = f"""
             with latest as (
@@ -88,18 +116,12 @@ def commit_incoming(connection: duckdb.DuckDBPyConnection, name: str, source: So
             select arrival, changes._event_id || case when nth + coalesce(times, 0) > 1 then '#' || (nth + coalesce(times, 0)) else '' end as _event_id
             from changes left join landed_before using (_event_id)
         """
-    else:
-        fresh = f"""
-            select min(arrival) as arrival, _event_id from incoming
-            where _event_id not in (select _event_id from {table})
-            group by _event_id
-        """
     # Which rows are new is found without their payloads, and these are moved once, in the order in which they came.
     connection.execute(f"create or replace temporary table fresh as {fresh}")
     connection.execute(
         f"insert into {table} select fresh._event_id, _source, _batch_id, _file, _line, _landed_at, payload from incoming join fresh using (arrival)"
     )
-    return dict(connection.execute("select _file, count(*) from incoming join fresh using (arrival) group by 1").fetchall())
+    return dict(connection.execute(f"select _file, count(*) from {table} where _batch_id = ? group by 1", [batch_id]).fetchall())
 
 
 def _field(path: str, text: str) -> str:
