@@ -230,7 +230,9 @@ def test_nobody_is_named_where_an_error_is_written(shop: SmallProject, sluice: S
         "columns": {},
     }
     shop.project.manifest.write_text(json.dumps(manifest))
-    shop.sql("create table bridge_profile_identifiers (profile_id varchar, identifier varchar, last_seen_at timestamp)")
+    shop.sql(
+        "create table bridge_profile_identifiers (profile_id varchar, identifier_type varchar, identifier varchar, last_seen_at timestamp)"
+    )
     shop.write("activation/sources/people.yml", "files: '*.jsonl'\nformat: jsonl\nkey: [[id]]\nrequired: [id]\n")
     (tmp_path / "a.jsonl").write_text('{"email":"jane.doe@mail.example"}\njane.doe@mail.example\n')
     shop.sql("insert into sync_people select * from sync_people")  # every key twice

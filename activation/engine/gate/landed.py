@@ -16,6 +16,7 @@ import duckdb
 
 from activation.engine.declarations import Activation
 from activation.engine.draws import merges
+from activation.engine.errors import PlanRefused
 from activation.engine.gate.times import moment
 from activation.engine.models import Models
 from activation.engine.warehouse import literal
@@ -57,8 +58,12 @@ def note(connection: duckdb.DuckDBPyConnection, models: Models, activation: Acti
     a model that is not built raises PlanRefused.
     """
     known = set(models.names())
-    for name in READ.keys() & known:
-        models.columns(connection, name)  # raises when it is not there: the gate does not guess
+    for name in sorted(READ.keys() & known):
+        missing = READ[name] - models.columns(connection, name).keys()  # raises when it is not there: the gate does not guess
+        if missing:
+            raise PlanRefused(
+                f"Model `{name}` has no column `{min(missing)}`, by which the gate hears who said no. Nothing leaves without it."
+            )
     connection.execute(f"create or replace temporary table gate_said (n bigint, {_COLUMNS})")
     if activation.kind == "sync" and activation.sync.about != "people":
         said: list[str] = []

@@ -336,3 +336,12 @@ def test_where_the_gate_cannot_hear_who_said_no_nothing_leaves(shop: SmallProjec
     shop.sql("drop table stg_crm__contacts")
     with pytest.raises(PlanRefused, match="Model `stg_crm__contacts` is not in the warehouse"):
         shop.withheld(MAIL)
+
+
+def test_a_model_that_tells_who_said_no_is_asked_only_as_it_should_be(shop: SmallProject) -> None:
+    """Without a column that the gate asks for nobody is written to, and the sentence names it."""
+    shop.people(1)
+    ref = shop.send()
+    shop.segment("bridge_profile_identifiers", "p_0")
+    with pytest.raises(PlanRefused, match="`bridge_profile_identifiers` has no column `identifier`"):
+        shop.run(ref)
