@@ -119,8 +119,10 @@ def _singles(pieces: Iterator[pa.RecordBatch], number: int) -> Iterator[Lot]:
 
 def _pieces(plan_file: Path, withheld: np.ndarray) -> Iterator[pa.RecordBatch]:
     for piece in (piece for group in _groups(plan_file) for piece in group.to_batches(READ_ROWS)):
-        stays = np.isin(piece["row_number"].to_numpy(), withheld, assume_unique=True)
-        rows = piece.filter(pc.and_(pc.is_null(piece["invalid_code"]), pa.array(~stays)))
+        rows = piece
+        if len(withheld) or piece["invalid_code"].null_count < piece.num_rows:  # where all may leave, nothing need be copied
+            stays = np.isin(piece["row_number"].to_numpy(), withheld, assume_unique=True)
+            rows = piece.filter(pc.and_(pc.is_null(piece["invalid_code"]), pa.array(~stays)))
         if rows.num_rows:
             at = rows.schema.get_field_index("payload")
             yield rows.set_column(at, "payload", rows["payload"].cast(pa.binary()))

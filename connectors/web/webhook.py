@@ -15,8 +15,10 @@ import binascii
 import hashlib
 import hmac
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import ClassVar, Literal
 
+import httpx
 import orjson
 from pydantic import Field, field_validator
 
@@ -101,9 +103,9 @@ class Webhook(Connector):
         # loses rows, so that its ends, their number and the length of the body tell; to hash the body would cost as much as to sign it.
         name = [batch.run_id, batch.number, batch.operation, batch.rows[0].index, batch.rows[-1].index, len(batch.rows), len(body)]
         unique = "msg_" + hashlib.sha256("\x1f".join(map(str, name)).encode()).hexdigest()[:32]
-        url, headers = self.address + self.options.path, self._headers(unique, body)
+        headers = self._headers(unique, body)
         # Signed for now: sent again after a long wait, it must be signed again.
-        response = await self.http.post(url, content=body, headers=headers, extensions={"retry": False})
+        response = await self.http.post(self._url, content=body, headers=headers, extensions={"retry": False})
         ANSWER.raise_for(response)
         if not response.is_success:
             raise Refused(f"HTTP_{response.status_code}", f"The endpoint refused the batch with {response.status_code}.")
@@ -112,7 +114,7 @@ class Webhook(Connector):
 
     async def check(self) -> str:
         """Sends no rows: an empty array proves address and signature."""
-        response = await self.http.post(self.address + self.options.path, content=b"[]", headers=self._headers("msg_check", b"[]"))
+        response = await self.http.post(self._url, content=b"[]", headers=self._headers("msg_check", b"[]"))
         ANSWER.raise_for(response)
         if not response.is_success:
             raise Fatal(f"HTTP_{response.status_code}", f"The endpoint answered {response.status_code} to an empty array.")
@@ -138,6 +140,10 @@ class Webhook(Connector):
         if not all(isinstance(event, dict) for event in events):
             raise BadSignature("the body is neither an object nor an array of objects")
         return Received(self.options.lands_in, events)
+
+    @cached_property
+    def _url(self) -> httpx.URL:
+        return httpx.URL(self.address + self.options.path)
 
     def _headers(self, unique: str, body: bytes) -> dict[str, str]:
         now = datetime.now(UTC)
