@@ -18,7 +18,8 @@ from activation.engine.errors import SluiceError
 from activation.engine.ledger import Ledger
 from activation.engine.warehouse import query, transaction
 
-MEMORY_LIMIT = "64MB"  # more is worked on on disk
+LARGE = 100_000  # rows of a plan from which on settling is frugal
+MEMORY_LIMIT, ROOM = "64MB", "256MB"  # of large plans and of others; more is worked on on disk
 PAGE = 20_000  # rows of the ledger read at once
 FAILED = ("rejected", "unknown", "invalid")
 
@@ -55,7 +56,8 @@ def settle(
 ) -> Settled:
     """Write one run into the warehouse. Done again it gives the same. `result` is how delivery ended, `stop` why, for rows never tried."""
     run_id, ref = run["run_id"], run["ref"]
-    connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+    planned = (connection.execute("select count(*) from read_parquet(?)", [str(plan_file)]).fetchone() or (0,))[0]
+    connection.execute(f"set memory_limit = '{MEMORY_LIMIT if planned > LARGE else ROOM}'")
     # Trying out every way to compress a column takes memory that no limit counts, more than all else here; what is text ends up so anyway.
     connection.execute("set force_compression = 'fsst'")
     connection.execute("set threads = 1")  # each has memory of its own, and writing is what takes the time
@@ -65,7 +67,6 @@ def settle(
     connection.execute(query("outcomes"))
     tally = _tally(connection)
     outcomes = {name: sum(line.rows for line in tally if line.outcome == name) for name in OUTCOMES}
-    planned = (connection.execute("select count(*) from read_parquet(?)", [str(plan_file)]).fetchone() or (0,))[0]
     if planned != sum(outcomes.values()):
         raise SluiceError(f"{ref}: the books of run {run_id} do not balance ({planned} planned, outcomes {outcomes}). Nothing was settled.")
     status = _status(result, outcomes)
