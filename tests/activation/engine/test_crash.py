@@ -13,15 +13,16 @@ from crash_rounds import Rounds
 from deadly_sandbox import deadly
 from forked_processes import Mother
 
-ROUNDS = int(os.environ.get("SLUICE_CRASH_ROUNDS", "32"))
+ROUNDS = int(os.environ.get("SLUICE_CRASH_ROUNDS", "200"))
+PARTS = 4
 SEED = int(os.environ.get("SLUICE_CRASH_SEED", "20261120"))
 
 
-@pytest.mark.parametrize("part", range(2))
+@pytest.mark.parametrize("part", range(PARTS))
 def test_killed_at_any_moment_nothing_is_lost_and_nothing_comes_twice(tmp_path: Path, part: int) -> None:
     with Mother() as mother, deadly(mother, tmp_path / "sandbox") as sandbox:
         rounds = Rounds(tmp_path, mother, sandbox, SEED + part)
-        for _ in range((ROUNDS + part) // 2):
+        for _ in range((ROUNDS + part) // PARTS):
             rounds.play()
         rounds.finish()
         print(f"died: {dict(rounds.kills)}")
