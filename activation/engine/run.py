@@ -244,7 +244,7 @@ class Runner:
         """Ask the gate about the rows that have no answer yet, and write them to `rest`. Returns for how long the new verdicts hold."""
         asked_at = datetime.now(UTC)
         now = self.now + (asked_at - datetime.fromisoformat(run["started_at"]))
-        outgoing.write_rest(plan.file, verdicts, [row["row_number"] for row in ledger.outcomes(run["run_id"])], rest)
+        outgoing.write_rest(plan.file, verdicts, ledger.begun(run["run_id"]), rest)
         more = rest.with_suffix(".gate.parquet")
         with opened(self.project) as connection:
             ledger.renew(lease)  # the warehouse may have been long in coming

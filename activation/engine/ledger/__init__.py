@@ -198,6 +198,10 @@ class Ledger:
             (run_id, after, limit),
         )
 
+    def begun(self, run_id: str) -> list[int]:
+        """The numbers of the rows that were tried one by one, whatever came of them."""
+        return [row["row_number"] for row in self.rows("select row_number from deliveries where run_id = ?", (run_id,))]
+
     def lots(self, run_id: str) -> list[Row]:
         """Rows answered together: batch, first_row, last_row, rows, outcome, code, reason, by batch. A row's own answer goes before."""
         return self.rows(
