@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -99,3 +100,21 @@ def test_nothing_that_is_personal_stays_behind(slow: SmallProject, sandbox: Runn
     slow.people(25)
     slow.run(MAIL, NOON)
     assert list(slow.project.plans.glob("*.rest*")) == []
+
+
+def test_who_dies_while_the_gate_is_asked_anew_sends_nobody_a_second_message(
+    slow: SmallProject, sandbox: RunningSandbox, brief: None
+) -> None:
+    fork = multiprocessing.get_context("fork")  # verdicts are as brief there as here
+    for seconds in (1.5, 2.2, 2.9):
+        run = fork.Process(target=slow.run, args=(MAIL, NOON))
+        run.start()
+        time.sleep(seconds)
+        run.kill()
+        run.join()
+    settled = slow.run(MAIL, NOON)
+    came, held = sandbox.message_ids("smtp"), set(slow.held())
+    assert set(came.values()) == {1}
+    assert len(came) + len(held) >= 60, "who got nothing is held, and nobody is forgotten"
+    assert slow.planned(MAIL) == []
+    slow.books(settled.run_id)
