@@ -119,13 +119,28 @@
     }
     if (waiting.length) soon(wait ? Math.min(60, wait * Math.pow(2, tries - 1)) * 1000 : 0);
   }
-  /* The page goes: what waits is handed to the browser. What was being sent is sent once more, and lands once (messageId). */
+  /* The page goes: what waits is handed to the browser, which takes some 64 KB at a time; the rest is kept for the next page.
+     What was being sent is sent once more, and lands once (messageId). */
   function leave() {
     while (waiting.length && allowed()) {
       var batch = signed(next());
-      if (!navigator.sendBeacon || !navigator.sendBeacon(HOST + "/v1/batch", new Blob([body(batch)], { type: "text/plain" }))) return;
+      if (!navigator.sendBeacon || !navigator.sendBeacon(HOST + "/v1/batch", new Blob([body(batch)], { type: "text/plain" }))) break;
       waiting = waiting.slice(batch.length);
     }
+    if (waiting.length && allowed()) write("waiting", JSON.stringify(left().concat(signed(waiting)).slice(-MOST_WAITING)));
+  }
+  function left() {
+    try {
+      var messages = JSON.parse(read("waiting") || "[]");
+      return Array.isArray(messages) ? messages : [];
+    } catch (_) { return []; }
+  }
+  function resume() {
+    var messages = allowed() ? left() : [];
+    if (!messages.length) return;
+    write("waiting", null);
+    waiting = messages.concat(waiting).slice(-MOST_WAITING);
+    soon(20);
   }
 
   var calls = {
@@ -141,9 +156,9 @@
       put({ type: "identify", userId: user ? String(user) : undefined, traits: traits || {} });
     },
     consent: function (granted) {
-      if (granted) { write("consent", "granted"); campaign(); send(); return; }
+      if (granted) { write("consent", "granted"); campaign(); resume(); send(); return; }
       waiting = [];
-      ["anonymous", "user", "campaign"].forEach(function (name) { write(name, null); });
+      ["anonymous", "user", "campaign", "waiting"].forEach(function (name) { write(name, null); });
       write("consent", "refused");
     },
     reset: function () { write("anonymous", null); write("user", null); },
@@ -177,6 +192,7 @@
   window.sluice = api;
   document.addEventListener("visibilitychange", function () { if (document.visibilityState === "hidden") leave(); });
   window.addEventListener("pagehide", leave);
+  resume();
   if (script.getAttribute("data-page") !== "off") api.page();
   early.forEach(api.push);
 })(window, document, navigator);
