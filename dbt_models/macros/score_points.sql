@@ -13,12 +13,7 @@ occurrences, points before the group's cap, last_event_at, evidence. The moment 
         rules.rule,
         rules.group_cap,
         sum(days.occurrences) as occurrences,
-        sum(
-            least(days.occurrences, coalesce(rules.daily_cap, days.occurrences))
-            * rules.weight
-            * days.value_multiplier
-            * {{ decay('rules.decay', "date_diff('day', days.event_date, " ~ day ~ ")", 'rules.decay_days', 'rules.decay_loss') }}
-        ) as points,
+        sum({{ points_of_day(day) }}) as points,
         max(days.last_event_at) as last_event_at,
         max_by(days.evidence, days.last_event_at) as evidence
     from {{ ref('int_score_days') }} as days
@@ -26,13 +21,26 @@ occurrences, points before the group's cap, last_event_at, evidence. The moment 
     where days.event_date <= {{ day }}
     group by days.profile_id, rules.model, rules.rule_group, rules.rule, rules.group_cap
     union all
-    -- doing nothing for long enough is a rule as well
+    {{ inactivity_points(moment) }}
+{% endmacro %}
+
+{# What a row of `days` is worth by its row of `rules` on a later day. #}
+{% macro points_of_day(day) -%}
+    least(days.occurrences, coalesce(rules.daily_cap, days.occurrences))
+    * rules.weight
+    * days.value_multiplier
+    * {{ decay('rules.decay', "date_diff('day', days.event_date, " ~ day ~ ")", 'rules.decay_days', 'rules.decay_loss') }}
+{%- endmacro %}
+
+{# A select in the columns of `score_points`: doing nothing for long enough is a rule as well. #}
+{% macro inactivity_points(moment) %}
     select
-        active.profile_id, rules.model, rules.rule_group, rules.rule, rules.group_cap, 1, rules.weight, active.last_event_at, null
+        active.profile_id, rules.model, rules.rule_group, rules.rule, rules.group_cap, 1 as occurrences, rules.weight as points,
+        active.last_event_at, null as evidence
     from (
         select profile_id, model, max(last_event_at) as last_event_at
         from {{ ref('int_score_days') }}
-        where event_date <= {{ day }}
+        where event_date <= cast({{ moment }} as date) and model in (select model from {{ ref('int_score_rules') }} where kind = 'inactivity')
         group by profile_id, model
     ) as active
     join {{ ref('int_score_rules') }} as rules
@@ -41,21 +49,40 @@ occurrences, points before the group's cap, last_event_at, evidence. The moment 
         and active.last_event_at < {{ moment }} - rules.decay_days * interval '1 day'
 {% endmacro %}
 
-{# What a group has over its cap is taken from its rules in proportion, so that the components add up to the score. `points` is the relation to read. #}
-{% macro counted_points() -%}
-    points * case
-        when group_cap is not null and sum(points) over (partition by profile_id, model, rule_group) > group_cap
-            then group_cap / sum(points) over (partition by profile_id, model, rule_group)
-        else 1.0
-    end
-{%- endmacro %}
-
-{# A select of the score of every model of behaviour at a moment: profile_id, model, score. #}
-{% macro score_totals(moment) %}
-    select profile_id, model, greatest(round(sum(counted_points), 2), 0) as score
+{#
+A select of the score of every model of behaviour at several `moments` (name: timestamp) in one pass over the days: profile_id, model, and
+a column of each name, null where nothing had happened by then. A group counts up to its cap.
+#}
+{% macro score_totals(moments) %}
+    select
+        profile_id,
+        model
+        {%- for name in moments %},
+        case when count({{ name }}) > 0 then greatest(round(sum(case when {{ name }} > group_cap then group_cap else {{ name }} end), 2), 0) end as {{ name }}
+        {%- endfor %}
     from (
-        select profile_id, model, {{ counted_points() }} as counted_points
-        from ({{ score_points(moment) }}) as points
-    ) as components
+        select profile_id, model, rule_group, group_cap {%- for name in moments %}, sum({{ name }}) as {{ name }} {%- endfor %}
+        from (
+            select
+                days.profile_id,
+                rules.model,
+                rules.rule_group,
+                rules.group_cap
+                {%- for name, moment in moments.items() %}
+                {%- set day = "cast(" ~ moment ~ " as date)" %},
+                case when days.event_date <= {{ day }} then {{ points_of_day(day) }} end as {{ name }}
+                {%- endfor %}
+            from {{ ref('int_score_days') }} as days
+            join {{ ref('int_score_rules') }} as rules using (model, rule)
+            {%- for of_rules, of_moment in moments.items() %}
+            union all
+            select
+                profile_id, model, rule_group, group_cap
+                {%- for name in moments %}, {{ 'points' if name == of_rules else 'null' }} {%- endfor %}
+            from ({{ inactivity_points(of_moment) }}) as inactive
+            {%- endfor %}
+        ) as points
+        group by profile_id, model, rule_group, group_cap
+    ) as grouped
     group by profile_id, model
 {% endmacro %}

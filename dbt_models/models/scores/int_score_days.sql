@@ -1,8 +1,13 @@
+{%- set redo = changed_events('profile_id', as_of_now=true, rules=[
+    '(select model, rule, event_name, path_like, object_like, category_like, value_unit, value_cap from ' ~ ref('int_score_rules') ~ " where kind = 'event') as rules"
+]) -%}
+
 -- how often each profile did what each rule looks for, a day a row
 with events as (
-    select * from {{ ref('fct_events') }}
+    select * from {{ redo.events }}
     where
-        profile_id is not null
+        {{ redo.wanted }}
+        and profile_id is not null
         -- a machine has no interest
         and not is_bot
         and occurred_at <= {{ as_of() }}
@@ -26,7 +31,8 @@ select
         end
     ) / count(*) as value_multiplier,
     max(events.occurred_at) as last_event_at,
-    max_by(events.event_id, events.occurred_at) as evidence
+    max_by(events.event_id, (events.occurred_at, events.event_id)) as evidence,
+    {{ redo.stamp }}
 from events
 join rules
     on events.event_name = rules.event_name

@@ -2,7 +2,8 @@
 
 -- what the score said some time ago, and who bought since
 with past as (
-    {{ score_totals(as_of() ~ " - interval '" ~ horizon ~ " days'") }}
+    select profile_id, model, score_then as score from {{ ref('int_score_totals') }}
+    where score_then is not null
 ),
 
 bought as (

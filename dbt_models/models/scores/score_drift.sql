@@ -1,8 +1,10 @@
 -- how far the distribution of each score is from the one of a week ago, as population stability index over bands of ten points
 with scores as (
-    select model, 'now' as moment, score from ({{ score_totals(as_of()) }}) as now
+    select model, 'now' as moment, score from {{ ref('int_score_totals') }}
+    where score is not null
     union all
-    select model, 'before', score from ({{ score_totals(as_of() ~ " - interval '7 days'") }}) as before
+    select model, 'before', score_week_ago from {{ ref('int_score_totals') }}
+    where score_week_ago is not null
 ),
 
 counted as (

@@ -1,8 +1,13 @@
+{%- set redo = changed_events('profile_id', as_of_now=true, rules=[ref('tag_rules'), ref('tag_lexicons'), ref('tag_lexicon_terms')]) -%}
+
 -- every event that speaks for a tag: by a rule, or by words of a lexicon in what was read, searched, filled in or said
 with events as (
-    select * from {{ ref('fct_events') }}
+    select
+        profile_id, event_id, occurred_at, source, event_name, object_id, object_name, product_category, search_keyword, page_url, page_title
+    from {{ redo.events }}
     where
-        profile_id is not null
+        {{ redo.wanted }}
+        and profile_id is not null
         and not is_bot
         and occurred_at <= {{ as_of() }}
 ),
@@ -12,13 +17,18 @@ said as (
         profile_id,
         event_id,
         occurred_at,
-        unnest([
-            page_title,
-            search_keyword,
-            object_name,
-            case when source = 'wechat' then {{ json_text('properties', 'content') }} end
-        ]) as text
+        unnest([page_title, search_keyword, object_name]) as text
     from events
+    union all
+    -- what was written to the account
+    select profile_id, event_id, occurred_at, {{ json_text('properties', 'content') }}
+    from {{ ref('fct_events') }}
+    where
+        source = 'wechat'
+        and {{ redo.mine }}
+        and profile_id is not null
+        and not is_bot
+        and occurred_at <= {{ as_of() }}
     union all
     -- what was said in a chat is read here, and kept in no event
     select events.profile_id, events.event_id, events.occurred_at, chats.text
@@ -49,7 +59,8 @@ meanings as (
 
 select
     events.profile_id, events.event_id, events.occurred_at,
-    'rule' as kind, rules.rule, rules.tag, rules.min_count, rules.window_days, rules.ttl_days, null as term
+    'rule' as kind, rules.rule, rules.tag, rules.min_count, rules.window_days, rules.ttl_days, null as term,
+    {{ redo.stamp }}
 from events
 join {{ ref('tag_rules') }} as rules
     on events.event_name = rules.event_name
@@ -59,7 +70,8 @@ join {{ ref('tag_rules') }} as rules
 union all
 select
     said.profile_id, said.event_id, said.occurred_at,
-    'lexicon', meanings.lexicon, meanings.tag, meanings.min_count, meanings.window_days, meanings.ttl_days, min(meanings.term)
+    'lexicon', meanings.lexicon, meanings.tag, meanings.min_count, meanings.window_days, meanings.ttl_days, min(meanings.term),
+    {{ redo.stamp }}
 from said
 join meanings using (text)
 group by

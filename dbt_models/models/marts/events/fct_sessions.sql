@@ -1,18 +1,27 @@
+{%- set redo = changed_events(
+    'visitor_key',
+    as_of_now=true,
+    settings=[var('session_pause_minutes') | string, var('session_ends_at_midnight') | string, var('session_ends_with_campaign') | string],
+    upstream=[ref('int_arrivals')]
+) -%}
+
 with visits as (
     select
         *,
         -- a device has its sessions before it is known whose it is, and keeps them
         coalesce(device_key, identifier_key) as visitor_key,
         coalesce(utm_source, '') || '|' || coalesce(utm_medium, '') || '|' || coalesce(utm_campaign, '') as campaign
-    from {{ ref('fct_events') }}
+    from {{ redo.events }}
     where
-        source = 'web'
+        {{ redo.wanted }}
+        and source = 'web'
         and not is_bot
         and coalesce(device_key, identifier_key) is not null
 ),
 
 arrivals as (
     select * from {{ ref('int_arrivals') }}
+    {% if redo.is_part %} where event_id in (select event_id from visits) {% endif %}
 ),
 
 followed as (
@@ -62,7 +71,8 @@ select
     min_by(numbered.utm_source, (numbered.occurred_at, numbered.event_id)) as utm_source,
     min_by(numbered.utm_medium, (numbered.occurred_at, numbered.event_id)) as utm_medium,
     min_by(numbered.utm_campaign, (numbered.occurred_at, numbered.event_id)) as utm_campaign,
-    min_by(arrivals.referrer_host, (numbered.occurred_at, numbered.event_id)) as referrer_host
+    min_by(arrivals.referrer_host, (numbered.occurred_at, numbered.event_id)) as referrer_host,
+    {{ redo.stamp }}
 from numbered
 left join arrivals using (event_id)
 group by numbered.visitor_key, numbered.session_number

@@ -1,5 +1,8 @@
+{%- set redo = changed_events('profile_id', as_of_now=true, upstream=[ref('int_arrivals')]) -%}
+
 with arrivals as (
     select * from {{ ref('int_arrivals') }}
+    where {{ redo.mine }}
 ),
 
 first_events as (
@@ -10,8 +13,8 @@ first_events as (
         min_by(source, (occurred_at, event_id)) as source,
         -- min_by would pass over an event without a page
         nullif(min_by(coalesce(page_url, ''), (occurred_at, event_id)), '') as page_url
-    from {{ ref('fct_events') }}
-    where profile_id is not null and not is_bot and occurred_at <= {{ as_of() }}
+    from {{ redo.events }}
+    where {{ redo.wanted }} and profile_id is not null and not is_bot and occurred_at <= {{ as_of() }}
     group by profile_id
 ),
 
@@ -24,7 +27,9 @@ direct as (
 ),
 
 touches as (
-    select * from arrivals
+    select
+        event_id, profile_id, channel, occurred_at, utm_source, utm_medium, utm_campaign, utm_term, utm_content, referrer_host, qr_scene, page_url
+    from arrivals
     union all
     select event_id, profile_id, 'direct', occurred_at, null, null, null, null, null, null, null, page_url
     from direct
@@ -44,5 +49,6 @@ select
     qr_scene,
     page_url,
     row_number() over (partition by profile_id order by occurred_at, event_id) = 1 as is_first_touch,
-    row_number() over (partition by profile_id order by occurred_at desc, event_id desc) = 1 as is_last_touch
+    row_number() over (partition by profile_id order by occurred_at desc, event_id desc) = 1 as is_last_touch,
+    {{ redo.stamp }}
 from touches

@@ -1,6 +1,8 @@
+{%- set redo = changed_events('profile_id', as_of_now=true, rules=[ref('channel_rules')]) -%}
+
 with events as (
-    select * from {{ ref('fct_events') }}
-    where profile_id is not null and not is_bot and occurred_at <= {{ as_of() }}
+    select * from {{ redo.events }}
+    where {{ redo.wanted }} and profile_id is not null and not is_bot and occurred_at <= {{ as_of() }}
 ),
 
 rules as (
@@ -10,7 +12,8 @@ rules as (
 -- only what carries a sign of where somebody came from can be an arrival
 signs as (
     select
-        *,
+        event_id, profile_id, event_name, occurred_at, object_id, object_name, page_url,
+        utm_source, utm_medium, utm_campaign, utm_term, utm_content,
         case when source in ('web', 'forms') then 'web' else source end as feed,
         lower(coalesce(utm_source, '')) as source_name,
         lower(coalesce(utm_medium, '')) as medium,
@@ -62,6 +65,7 @@ select
     case
         when signs.event_name = 'QR Code Scanned' or (signs.event_name = 'Account Followed' and signs.object_name = 'qr') then signs.object_id
     end as qr_scene,
-    signs.page_url
+    signs.page_url,
+    {{ redo.stamp }}
 from signs
 join grouped using (feed, event_name, source_name, medium, outside_host)

@@ -1,39 +1,7 @@
 {%- set days = var('activity_days') -%}
 
-with events as (
-    select * from {{ ref('fct_events') }}
-    where
-        profile_id is not null
-        and not is_bot
-        and occurred_at <= {{ as_of() }}
-        -- what a person did, not what was done to them
-        and event_name not in ('Message Accepted', 'Message Deferred', 'Message Delivered', 'Message Bounced', 'Message Failed', 'Message Other')
-        and source <> 'crm'
-),
-
-settings as (
-    select * from {{ ref('int_profile_settings') }}
-),
-
-counted as (
-    select
-        profile_id,
-        max(occurred_at) as last_active_at,
-        count(*) filter (where occurred_at > {{ as_of() }} - interval '30 days') as events_30d,
-        count(distinct cast(occurred_at as date)) filter (where occurred_at > {{ as_of() }} - interval '90 days') as active_days_90d
-    from events
-    group by profile_id
-),
-
-hours as (
-    select
-        events.profile_id,
-        extract(hour from events.occurred_at at time zone 'UTC' at time zone coalesce(settings.time_zone, 'UTC')) as hour,
-        count(*) as events,
-        max(events.occurred_at) as last_at
-    from events
-    left join settings using (profile_id)
-    group by 1, 2
+with counted as (
+    select * from {{ ref('int_activity_counts') }}
 ),
 
 answers as (
@@ -69,8 +37,7 @@ select
         {%- endfor %}
         else 'lost'
     end as activity_level,
-    best.hour as best_hour,
+    counted.best_hour,
     preferred.preferred_channel
 from counted
-left join (select profile_id, max_by(hour, (events, last_at, hour)) as hour from hours group by profile_id) as best using (profile_id)
 left join preferred using (profile_id)

@@ -1,10 +1,13 @@
-with events as (
-    select * from {{ ref('fct_events') }}
-    where profile_id is not null and not is_bot
+with rules as (
+    select * from {{ ref('lifecycle_rules') }}
 ),
 
-rules as (
-    select * from {{ ref('lifecycle_rules') }}
+events as (
+    select profile_id, event_id, occurred_at, source, event_name, object_id, object_name from {{ ref('fct_events') }}
+    where
+        event_name in (select event_name from rules union all select 'CRM Property Changed')
+        and profile_id is not null
+        and not is_bot
 ),
 
 -- what the CRM says in a field, at each time that it begins to say it

@@ -1,0 +1,76 @@
+{%- set moment = "cast('" ~ run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f') ~ "' as timestamp)" -%}
+
+-- which events each person and each visitor has, told by a fingerprint, and the build that first found it so
+with fingerprints as (
+    select
+        profile_id,
+        coalesce(device_key, identifier_key) as visitor_key,
+        count(*) as events,
+        -- a newer version of a record comes with another batch
+        bit_xor({{ number_of(['event_id', '_batch_id'], ['occurred_at']) }}) as fingerprint
+    from {{ ref('fct_events') }}
+    -- a machine's count for nobody; whoever turns out to be one loses them
+    where not is_bot
+    group by profile_id, coalesce(device_key, identifier_key)
+),
+
+now as (
+    select
+        profile_id,
+        cast(0 as bigint) as visitor_key,
+        cast(sum(events) as bigint) as events,
+        cast(bit_xor(fingerprint) as varchar) as fingerprint
+    from fingerprints
+    where profile_id is not null
+    group by profile_id
+    union all
+    -- whose they are counts as well
+    select '', visitor_key, cast(sum(events) as bigint), cast(bit_xor({{ number_of(['profile_id'], ['fingerprint']) }}) as varchar)
+    from fingerprints
+    where visitor_key is not null
+    group by visitor_key
+    union all
+    -- the moment that the build spoke about
+    select '', 0, 0, cast({{ as_of() }} as varchar)
+)
+
+{% if is_incremental() -%}
+{%- set moments = [as_of(), as_of()] -%}
+{%- if execute and flags.WHICH in ('run', 'build') -%}
+    {%- set before = "cast(coalesce((select max(fingerprint) from " ~ this ~ " where profile_id = '' and visitor_key = 0), '1970-01-01') as timestamp)" -%}
+    {%- set moments = run_query('select cast(least(' ~ before ~ ', ' ~ as_of() ~ ') as varchar), cast(greatest(' ~ before ~ ', ' ~ as_of() ~ ') as varchar)').rows[0].values() -%}
+    {%- set moments = ["cast('" ~ moments[0] ~ "' as timestamp)", "cast('" ~ moments[1] ~ "' as timestamp)"] -%}
+{%- endif -%}
+,
+
+-- whose events came into or went out of what is counted because the moment moved: up to it, in the 30 and the 90 days before it
+passed as (
+    select distinct profile_id, coalesce(device_key, identifier_key) as visitor_key
+    from {{ ref('fct_events') }}
+    where
+        not is_bot
+        and (
+            {%- for days in [0, 30, 90] %}
+            {{ 'or ' if not loop.first }}(occurred_at > {{ moments[0] }} - interval '{{ days }} days' and occurred_at <= {{ moments[1] }} - interval '{{ days }} days')
+            {%- endfor %}
+        )
+)
+
+select
+    coalesce(now.profile_id, before.profile_id) as profile_id,
+    coalesce(now.visitor_key, before.visitor_key) as visitor_key,
+    coalesce(now.events, 0) as events,
+    coalesce(now.fingerprint, '') as fingerprint,
+    -- later than every other, whatever the clock does
+    greatest({{ moment }}, (select max(changed_at) + interval '1 microsecond' from {{ this }})) as changed_at
+from now
+full join {{ this }} as before using (profile_id, visitor_key)
+where
+    -- who lost all events stays, as somebody without any
+    coalesce(now.events, 0) <> coalesce(before.events, 0)
+    or coalesce(now.fingerprint, '') <> coalesce(before.fingerprint, '')
+    or now.profile_id in (select profile_id from passed where profile_id is not null)
+    or now.visitor_key in (select visitor_key from passed where visitor_key is not null)
+{%- else -%}
+select *, {{ moment }} as changed_at from now
+{%- endif %}
