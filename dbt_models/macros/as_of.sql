@@ -5,6 +5,14 @@ person with whom is known as it is today. The environment is there because a cha
 asked when a model is made and not when it is parsed, because dbt would parse anew whatever had read a variable that changed.
 #}
 {% macro as_of() -%}
-    {%- set moment = var("as_of", none) or (env_var("SLUICE_DBT_AS_OF", "") if execute else none) or run_started_at.strftime("%Y-%m-%d %H:%M:%S") -%}
-    cast('{{ moment }}' as timestamp)
+    cast('{{ moment_of_build() }}' as timestamp)
+{%- endmacro %}
+
+{# Its day, as text: with another day come other scores. #}
+{% macro as_of_day() -%}
+    {{ return(moment_of_build()[:10]) }}
+{%- endmacro %}
+
+{% macro moment_of_build() -%}
+    {{ return(var("as_of", none) or (env_var("SLUICE_DBT_AS_OF", "") if execute else none) or run_started_at.strftime("%Y-%m-%d %H:%M:%S")) }}
 {%- endmacro %}

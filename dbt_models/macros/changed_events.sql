@@ -87,3 +87,12 @@ where the model's own text has changed, where it counts up to the moment of the 
     {%- endfor -%}
     {{ return(local_md5(texts | join('|'))) }}
 {%- endmacro %}
+
+{# How often a build spoke of an earlier moment than the one before it: the setting of a model that moments only pass out of. #}
+{% macro times_gone_back() -%}
+    {%- set sets = ref('int_event_sets') -%}
+    {%- if execute and flags.WHICH in ('run', 'build') and load_relation(sets) is not none -%}
+        {{ return(run_query("select max(events) from " ~ sets ~ " where profile_id = '' and visitor_key = 0").rows[0][0] | string) }}
+    {%- endif -%}
+    {{ return('') }}
+{%- endmacro %}

@@ -12,5 +12,5 @@ told by it is then made again.
 
 {# DuckDB's hash passes over much of what differs far behind in a long text: the text moved makes up for it. #}
 {% macro duckdb__number_of(texts, others) -%}
-    hash({% for text in texts %}{{ text }}, {{ text }}[5:]{{ ', ' if not loop.last }}{% endfor %}{% for other in others %}, {{ other }}{% endfor %})
+    hash({% for text in texts %}{{ text }}, substr({{ text }}, 5){{ ', ' if not loop.last }}{% endfor %}{% for other in others %}, {{ other }}{% endfor %})
 {%- endmacro %}

@@ -1,10 +1,11 @@
 {#
 A select of what every rule of behaviour gave every person at a `moment` (a timestamp): profile_id, model, rule_group, rule, group_cap,
 occurrences, points before the group's cap, last_event_at, evidence. The moment may lie in the past: what happened after its day is not seen.
+`mine` is a condition on profile_id.
 
     points = Σ over days of least(occurrences, daily_cap) · weight · decay(age in days) · value_multiplier
 #}
-{% macro score_points(moment) %}
+{% macro score_points(moment, mine) %}
     {%- set day = "cast(" ~ moment ~ " as date)" %}
     select
         days.profile_id,
@@ -18,10 +19,10 @@ occurrences, points before the group's cap, last_event_at, evidence. The moment 
         max_by(days.evidence, days.last_event_at) as evidence
     from {{ ref('int_score_days') }} as days
     join {{ ref('int_score_rules') }} as rules using (model, rule)
-    where days.event_date <= {{ day }}
+    where days.event_date <= {{ day }} and {{ mine }}
     group by days.profile_id, rules.model, rules.rule_group, rules.rule, rules.group_cap
     union all
-    {{ inactivity_points(moment) }}
+    {{ inactivity_points(moment, mine) }}
 {% endmacro %}
 
 {# What a row of `days` is worth by its row of `rules` on a later day. #}
@@ -33,14 +34,14 @@ occurrences, points before the group's cap, last_event_at, evidence. The moment 
 {%- endmacro %}
 
 {# A select in the columns of `score_points`: doing nothing for long enough is a rule as well. #}
-{% macro inactivity_points(moment) %}
+{% macro inactivity_points(moment, mine) %}
     select
         active.profile_id, rules.model, rules.rule_group, rules.rule, rules.group_cap, 1 as occurrences, rules.weight as points,
         active.last_event_at, null as evidence
     from (
         select profile_id, model, max(last_event_at) as last_event_at
         from {{ ref('int_score_days') }}
-        where event_date <= cast({{ moment }} as date) and model in (select model from {{ ref('int_score_rules') }} where kind = 'inactivity')
+        where event_date <= cast({{ moment }} as date) and {{ mine }} and model in (select model from {{ ref('int_score_rules') }} where kind = 'inactivity')
         group by profile_id, model
     ) as active
     join {{ ref('int_score_rules') }} as rules
@@ -50,10 +51,23 @@ occurrences, points before the group's cap, last_event_at, evidence. The moment 
 {% endmacro %}
 
 {#
-A select of the score of every model of behaviour at several `moments` (name: timestamp) in one pass over the days: profile_id, model, and
-a column of each name, null where nothing had happened by then. A group counts up to its cap.
+Who begins to count as inactive in the course of the day that the build speaks about, or did in that of a day so many `days_before`: within
+the day it is the only thing that changes a score by itself.
 #}
-{% macro score_totals(moments) %}
+{% macro turning_inactive(days_before) -%}
+    select days.profile_id
+    from {{ ref('int_score_days') }} as days
+    join {{ ref('int_score_rules') }} as rules on days.model = rules.model and rules.kind = 'inactivity'
+    where cast(days.last_event_at + rules.decay_days * interval '1 day' as date) in (
+        {%- for days in days_before %}{{ ', ' if not loop.first }}cast({{ as_of() }} - interval '{{ days }} days' as date){% endfor -%}
+    )
+{%- endmacro %}
+
+{#
+A select of the score of every model of behaviour at several `moments` (name: timestamp) in one pass over the days: profile_id, model, and
+a column of each name, null where nothing had happened by then. A group counts up to its cap. `mine` is a condition on profile_id.
+#}
+{% macro score_totals(moments, mine) %}
     select
         profile_id,
         model
@@ -74,12 +88,13 @@ a column of each name, null where nothing had happened by then. A group counts u
                 {%- endfor %}
             from {{ ref('int_score_days') }} as days
             join {{ ref('int_score_rules') }} as rules using (model, rule)
+            where {{ mine }}
             {%- for of_rules, of_moment in moments.items() %}
             union all
             select
                 profile_id, model, rule_group, group_cap
                 {%- for name in moments %}, {{ 'points' if name == of_rules else 'null' }} {%- endfor %}
-            from ({{ inactivity_points(of_moment) }}) as inactive
+            from ({{ inactivity_points(of_moment, mine) }}) as inactive
             {%- endfor %}
         ) as points
         group by profile_id, model, rule_group, group_cap

@@ -1,8 +1,23 @@
+{#- A tag may end, and what was said by hand begin, without any event; and what has ended has not yet at an earlier moment. -#}
+{%- set redo = changed_events(
+    'profile_id',
+    as_of_now=true,
+    rules=[ref('tag_manual')],
+    settings=[times_gone_back()],
+    upstream=[ref('int_tag_matches')],
+    also="
+        select profile_id from " ~ this ~ " where expires_at <= " ~ as_of() ~ " or kind = 'manual'
+        union select identifiers.profile_id
+        from " ~ ref('tag_manual') ~ " as manual
+        join " ~ ref('bridge_profile_identifiers') ~ " as identifiers using (identifier_type, identifier)"
+) -%}
+
 with matches as (
     select
         *,
         row_number() over (partition by profile_id, kind, rule, tag order by occurred_at, event_id) as occurrence
     from {{ ref('int_tag_matches') }}
+    where {{ redo.mine }}
 ),
 
 -- a moment counts when the event `min_count - 1` before it is still inside the window
@@ -44,7 +59,7 @@ said as (
         max_by(coalesce(manual.expires_at, timestamp '9999-12-31'), (manual.said_at, manual.action)) as expires_at
     from {{ ref('tag_manual') }} as manual
     join {{ ref('bridge_profile_identifiers') }} as identifiers using (identifier_type, identifier)
-    where manual.said_at <= {{ as_of() }} and coalesce(manual.expires_at > {{ as_of() }}, true)
+    where {{ redo.mine }} and manual.said_at <= {{ as_of() }} and coalesce(manual.expires_at > {{ as_of() }}, true)
     group by identifiers.profile_id, manual.tag
 ),
 
@@ -70,5 +85,6 @@ select
     evidence,
     first_seen_at,
     last_seen_at,
-    expires_at
+    expires_at,
+    {{ redo.stamp }}
 from assigned

@@ -1,14 +1,28 @@
+{%- set events = ref('fct_events') -%}
 {%- set moment = "cast('" ~ run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f') ~ "' as timestamp)" -%}
 
 -- which events each person and each visitor has, told by a fingerprint, and the build that first found it so
-with fingerprints as (
+with sets as (
     select
-        profile_id,
-        coalesce(device_key, identifier_key) as visitor_key,
+        identifier_key,
+        device_key,
+        message_id,
+        user_agent,
         count(*) as events,
         -- a newer version of a record comes with another batch
         bit_xor({{ number_of(['event_id', '_batch_id'], ['occurred_at']) }}) as fingerprint
-    from {{ ref('fct_events') }}
+    from {{ ref('int_events') }}
+    group by identifier_key, device_key, message_id, user_agent
+),
+
+-- whose they are is looked up for each set, not for each event
+fingerprints as (
+    select
+        profile_id,
+        coalesce(device_key, identifier_key) as visitor_key,
+        sum(events) as events,
+        bit_xor(fingerprint) as fingerprint
+    from ({{ whose_events('sets', ['profile_id', 'identifier_key', 'device_key', 'is_bot', 'events', 'fingerprint']) }}) as whose_sets
     -- a machine's count for nobody; whoever turns out to be one loses them
     where not is_bot
     group by profile_id, coalesce(device_key, identifier_key)
@@ -30,8 +44,14 @@ now as (
     where visitor_key is not null
     group by visitor_key
     union all
-    -- the moment that the build spoke about
+    -- the moment that the build speaks about, and how often it was an earlier one than that of the build before
+    {%- if is_incremental() %}
+    select '', 0, coalesce(max(events + cast(cast(fingerprint as timestamp) > {{ as_of() }} as bigint)), 0), cast({{ as_of() }} as varchar)
+    from {{ this }}
+    where profile_id = '' and visitor_key = 0
+    {%- else %}
     select '', 0, 0, cast({{ as_of() }} as varchar)
+    {%- endif %}
 )
 
 {% if is_incremental() -%}
@@ -46,7 +66,7 @@ now as (
 -- whose events came into or went out of what is counted because the moment moved: up to it, in the 30 and the 90 days before it
 passed as (
     select distinct profile_id, coalesce(device_key, identifier_key) as visitor_key
-    from {{ ref('fct_events') }}
+    from {{ events }}
     where
         not is_bot
         and (
