@@ -62,8 +62,7 @@ class Fxiaoke(Connector):
         return "a token was given for this app"
 
     async def pull(self, name: str, cursor: str | None) -> AsyncIterator[Pulled]:
-        if name not in KINDS:
-            raise Fatal("CANNOT_PULL", f"Fxiaoke has no `{name}` to pull. There are {', '.join(KINDS)}.")
+        source = self.lands_in(name)
         if cursor is not None and not cursor.isdecimal():
             raise Fatal("BAD_CURSOR", "This cursor is not one of this destination: pull anew without it.")
         start, offset = max(0, int(cursor) - OVERLAP) if cursor else 0, 0
@@ -74,7 +73,7 @@ class Fxiaoke(Connector):
             if not page:
                 return
             last = int(page[-1]["last_modified_time"])
-            yield Pulled(self.pulls[name], [_event(KINDS[name], one) for one in page], str(last))
+            yield Pulled(source, [_event(KINDS[name], one) for one in page], str(last))
             offset += PAGE
             if len(page) < PAGE:
                 return
