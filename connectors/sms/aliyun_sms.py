@@ -19,6 +19,7 @@ from connectors.sms._acs3 import canonical_query, keys, signed
 from connectors.sms._aliyun_answer import outcomes
 from connectors.sms._china import check_token
 from connectors.sms._message import CHINESE_SIGNATURE, messages, variables
+from connectors.sms._numbers import bare
 
 VERSION = "2017-05-25"
 REQUIRED = ("sign_name", "template_code")
@@ -72,7 +73,7 @@ class AliyunSms(Connector):
     async def _send(self, row: Row) -> httpx.Response:
         fields = row.fields
         parameters = {
-            "PhoneNumbers": _number(str(fields["phone"])),
+            "PhoneNumbers": bare(str(fields["phone"])),
             "SignName": fields["sign_name"],
             "TemplateCode": fields["template_code"],
             "TemplateParam": _json(variables(fields)),
@@ -85,7 +86,7 @@ class AliyunSms(Connector):
         if len(templates) > 1:
             raise Refused("MIXED_TEMPLATES", "SendBatchSms takes rows of one template; the batch was not sent.")
         form = {
-            "PhoneNumberJson": _json([_number(str(fields["phone"])) for fields in rows]),
+            "PhoneNumberJson": _json([bare(str(fields["phone"])) for fields in rows]),
             "SignNameJson": _json([fields["sign_name"] for fields in rows]),
             "TemplateParamJson": _json([variables(fields) for fields in rows]),
         }
@@ -98,11 +99,6 @@ class AliyunSms(Connector):
         headers = signed(url.netloc, url.path, action, VERSION, parameters, content, keys(self.options))
         # Not again as it is: its nonce counts once. A new call is signed anew.
         return await self.http.post(url.geturl(), headers=headers, content=content, extensions={"retry": False})
-
-
-def _number(phone: str) -> str:
-    """Mainland numbers bare, others with their country code and no sign: the two forms the API documents."""
-    return phone.removeprefix("+86").removeprefix("+")
 
 
 def _json(value: Any) -> str:
