@@ -6,6 +6,7 @@ A creation that was not answered is not repeated at once: the row is `unknown`, 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
 from functools import partial
 from typing import Any, Protocol
 
@@ -113,3 +114,13 @@ async def _known(desk: Desk, pairs: Mapping[str, str], contacts: str, rows: Sequ
             there = await desk.find(contacts, contact_field, values.values())
             known |= {index for index, value in values.items() if value.lower() in there}
     return known
+
+
+def milliseconds(value: Any, day: tzinfo = UTC) -> Any:
+    """A moment as milliseconds since 1970: without a zone it is UTC, and a mere date begins where the zone `day` has it. What is no moment stays."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except (ValueError, TypeError):
+        return value
+    zone = day if len(value) == 10 else UTC
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp() * 1000)

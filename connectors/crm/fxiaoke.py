@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Literal
 
 from connectors.base import Batch, Connector, Fatal, Object, Outcome, Pulled, SecretStr, Strict, secret
 from connectors.crm._desk import Custom, Leads, Records, deliver
-from connectors.crm._fxiaoke_api import INVALID, PAGE, Api, FxiaokeDesk
+from connectors.crm._fxiaoke_api import PAGE, Api
+from connectors.crm._fxiaoke_desk import INVALID, FxiaokeDesk
 
 KINDS = {"contacts": "ContactObj", "leads": "LeadsObj", "accounts": "AccountObj", "opportunities": "NewOpportunityObj"}
 DEEPEST = 10_000  # records of one query; it goes on by a new one

@@ -14,7 +14,8 @@ from pydantic import Field
 
 from connectors.base import Batch, Connector, Fatal, Object, Outcome, Pulled, SecretStr, Strict, secret
 from connectors.crm._desk import Custom, Leads, Records, deliver
-from connectors.crm._neocrm_api import Api, NeocrmDesk
+from connectors.crm._neocrm_api import Api
+from connectors.crm._neocrm_desk import NeocrmDesk
 
 KINDS = {"contacts": "contact", "leads": "lead", "accounts": "account", "opportunities": "opportunity"}
 FIELDS = {

@@ -19,7 +19,8 @@ from aiosmtplib import (
 )
 
 from connectors.base import Fatal, Outcome, Row, Transient, impersonal
-from connectors.email._letter import Letter, Unfit, mailbox
+from connectors.email._letter import Letter
+from connectors.email._mailbox import Unfit, mailbox
 from connectors.hosts import is_loopback
 
 LOST = (SMTPServerDisconnected, SMTPTimeoutError)

@@ -11,7 +11,8 @@ from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from connectors.base import Batch, Connector, Fatal, Object, Outcome, Refused, Row, impersonal
-from connectors.email._letter import Draft, Unfit, draft
+from connectors.email._letter import Draft, draft
+from connectors.email._mailbox import Unfit
 
 MAIL: dict[str, Any] = {"message": True, "contact": "email", "modes": frozenset()}  # a message is never kept "in sync"
 TEMPLATED = "batch_messages"

@@ -19,8 +19,9 @@ from pydantic import Field, field_validator
 
 from connectors.base import BadSignature, Callback, Fatal, Outcome, Received, SecretStr, Strict, same, secret
 from connectors.email._directmail_answer import content, outcomes
-from connectors.email._letter import Draft, an_address, header_id
+from connectors.email._letter import Draft, header_id
 from connectors.email._mail_api import TEMPLATED, MailApi, Posted, params, shared, templated_mails, whole_mails
+from connectors.email._mailbox import an_address
 from connectors.sms._acs3 import keys, signed
 
 VERSION = "2015-11-23"

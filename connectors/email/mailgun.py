@@ -19,8 +19,8 @@ import orjson
 from pydantic import Field, field_validator
 
 from connectors.base import Answer, BadSignature, Callback, Fatal, Outcome, Received, Refused, SecretStr, Strict, same, secret
-from connectors.email._letter import an_address
 from connectors.email._mail_api import MailApi, Posted, params, shared, templated_mails, whole_mails
+from connectors.email._mailbox import an_address
 from connectors.email._mailgun_answer import outcomes
 
 TOKENS = 100_000

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pydantic import Field, field_validator
 
 from connectors.base import Answer, BadSignature, Callback, Fatal, Outcome, Received, SecretStr, Strict, secret
-from connectors.email._letter import Mailbox, an_address
 from connectors.email._mail_api import MailApi, Posted, params, shared, templated_mails, whole_mails
+from connectors.email._mailbox import Mailbox, an_address
 from connectors.email._sendgrid_answer import outcomes
 
 SIGNATURE = "x-twilio-email-event-webhook-signature"

@@ -20,8 +20,8 @@ from pydantic import Field, field_validator
 from connectors._sigv4 import Signer
 from connectors.base import Batch, Callback, Fatal, Object, Outcome, Received, Refused, Row, SecretStr, Strict, secret
 from connectors.email import _ses_mail
-from connectors.email._letter import an_address
 from connectors.email._mail_api import TEMPLATED, MailApi, Posted, templated_mails, whole_mails
+from connectors.email._mailbox import an_address
 from connectors.email._ses_answer import bulk, content
 from connectors.email._ses_events import events
 from connectors.email._sns import Topic, confirmation, public_key

@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 import orjson
 
 from connectors.base import Batch, Connector, Object, Outcome
-from connectors.files._formats import Layout, Rows, encode, misfit
+from connectors.files._formats import Layout, Rows, encode
+from connectors.files._types import misfit
 
 NAME = re.compile(r"[^A-Za-z0-9_.-]")
 
