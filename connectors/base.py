@@ -31,6 +31,8 @@ import httpx
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from connectors._callback import BadSignature, Callback, Received, same
+
 Operation = Literal["add", "change", "remove"]
 Status = Literal["sent", "rejected", "unknown", "skipped"]
 
@@ -77,10 +79,6 @@ class Interrupted(ConnectorError):
     def __init__(self, code: str, reason: str, outcomes: Sequence[Outcome]) -> None:
         super().__init__(code, reason)
         self.outcomes = outcomes
-
-
-class BadSignature(Exception):
-    """A callback that must not be believed. The message says why, for a count; nothing of the body is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,32 +182,6 @@ class Object:
 
 
 @dataclass(frozen=True)
-class Callback:
-    """One HTTP request a vendor made to us: raw bytes, header names in lower case, `received_at` in UTC."""
-
-    method: str
-    url: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-    received_at: datetime
-
-
-@dataclass(frozen=True)
-class Received:
-    """What a believed callback held: JSON objects to land in `raw.<source>`, and the answer the vendor expects.
-
-    `visit` is an address of the vendor's that is to be fetched once they are kept: so a subscription is confirmed.
-    """
-
-    source: str
-    events: Sequence[Mapping[str, Any]]
-    reply: bytes = b""
-    media_type: str = "text/plain; charset=utf-8"
-    visit: str = ""
-
-
-@dataclass(frozen=True)
 class Pulled:
     """One page of a pull: JSON objects to land in `raw.<source>`, and the cursor from which the next pull goes on."""
 
@@ -280,6 +252,12 @@ class Connector:
     def declared_pulls(cls, written: Mapping[str, Any]) -> Mapping[str, str]:
         """Pulls that the options of one destination name, as they are written, beside those in `pulls`."""
         return {}
+
+    def lands_in(self, name: str) -> str:
+        """The raw source of one of `pulls`. Raises Fatal when there is none of that name."""
+        if name not in self.pulls:
+            raise Fatal("CANNOT_PULL", f"{type(self).__name__} has no `{name}` to pull. There are {', '.join(self.pulls)}.")
+        return self.pulls[name]
 
     def pull(self, name: str, cursor: str | None) -> AsyncIterator[Pulled]:
         """Pages of what the vendor holds under that name in `pulls`, from `cursor` on (None: from the beginning), oldest first.
@@ -362,5 +340,5 @@ def retry_after(response: httpx.Response, now: datetime | None = None) -> float 
 
 __all__ = [
     "Answer", "BadSignature", "Batch", "Callback", "Connector", "ConnectorError", "Fatal", "Interrupted", "NoSettings", "Object", "Operation",
-    "Outcome", "Pulled", "Received", "Refused", "Row", "SecretStr", "Status", "Strict", "Transient", "Unanswered", "answered", "impersonal", "retry_after", "secret",
+    "Outcome", "Pulled", "Received", "Refused", "Row", "SecretStr", "Status", "Strict", "Transient", "Unanswered", "answered", "impersonal", "retry_after", "same", "secret",
 ]  # fmt: skip

@@ -139,9 +139,9 @@ class Delivery:
             )
             self.books.close()
             return "incomplete"
-        throttle = Throttle(self.ledger, f"{destination.name}/{self.activation.spec.object}", self.per_second)
-        http = client(address, throttle, self.activation.object.idempotent, self.concurrency, self.timeout)
-        self._throttle = None if address.startswith("http") else throttle
+        self._throttle = Throttle(self.ledger, f"{destination.name}/{self.activation.spec.object}", self.per_second)
+        self._by_http = address.startswith("http")
+        http = client(address, self._throttle, self.activation.object.idempotent, self.concurrency, self.timeout)
         self._end_in_time()
         try:
             async with http, destination.connector(options, http, address) as connector:
@@ -156,8 +156,12 @@ class Delivery:
     def _end_in_time(self) -> None:
         """What is in flight when the time is over waits for its turn, and should have left by then."""
         if self._over_at is not None:
-            in_flight = self.concurrency * (self.batch_size if self._throttle else 1)
+            in_flight = self.concurrency * self._turns(self.batch_size)
             self._over_at -= min(in_flight / self.per_second, max(self._over_at - time.monotonic(), 0) / 2)
+
+    def _turns(self, rows: int) -> int:
+        """How many calls it is that take so many rows: one, but what does not go by HTTP says each message by itself, over a connection that stays."""
+        return rows if self.activation.object.message and not self._by_http else 1
 
     async def _work(self, connector: Connector, lots: Iterator[Lot]) -> bool:
         """As many lots in flight as may be; the next is read when one is done. When one fails the others are finished first.
@@ -189,24 +193,31 @@ class Delivery:
         if self.stop.asked:
             return
         if self.activation.kind == "sync":
-            # Records have no claim of their own: one line of the ledger stands for all.
-            await self.books.write([LotIntent(lot.number, lot.rows.first, lot.rows.last, len(lot.rows))])
-            await self._attempt(connector, lot, lot.rows)
+            if await self._may_leave(lot.rows):
+                # Records have no claim of their own: one line of the ledger stands for all.
+                await self.books.write([LotIntent(lot.number, lot.rows.first, lot.rows.last, len(lot.rows))])
+                await self._attempt(connector, lot, lot.rows)
         else:
             await self._messages(connector, lot)
         if self.progress:
             self.progress(len(lot.rows))
 
     async def _messages(self, connector: Connector, lot: Lot) -> None:
-        """Each message is claimed by its id before it leaves."""
+        """Each message is claimed by its id right before it leaves: whoever dies while it waits for its turn leaves no doubt about it."""
         rows, unrenderable = self._rendered(lot)
         window = self.activation.object.idempotency_seconds
         profiles = {row.index: profile for row, profile in zip(lot.rows, lot.rows.profiles, strict=True)}
-        refused = await self.books.write([Intent(r.index, lot.number, r.message_id, profiles[r.index], window) for r in rows])
         # Intent and outcome at once: what surely does not leave must never be found between the two.
         await self.books.write([*(Intent(outcome.row_number, lot.number) for outcome in unrenderable), *unrenderable])
-        for call in _calls(connector, [row for row in rows if row.index not in refused]):
-            await self._attempt(connector, lot, call)
+        for call in _calls(connector, rows):
+            if await self._may_leave(call):
+                refused = await self.books.write([Intent(r.index, lot.number, r.message_id, profiles[r.index], window) for r in call])
+                await self._attempt(connector, lot, [row for row in call if row.index not in refused])
+
+    async def _may_leave(self, rows: Sequence[Row]) -> bool:
+        """Wait for the turn of one call. Rows that may not leave any more then were never tried."""
+        await self._throttle.take_turn(self._turns(len(rows)))
+        return not self.stop.asked
 
     def _rendered(self, lot: Lot) -> tuple[Sequence[Row], list[Recorded]]:
         """For a send, each row's message; rows whose message cannot be made come back as invalid."""
@@ -290,9 +301,8 @@ class Delivery:
         """One call, again while the destination says it did not process it, or while doing it again is harmless."""
         harmless = self.activation.object.idempotent
         for attempt in range(1, ATTEMPTS + 1):
-            if self._throttle:
-                # What does not go by HTTP says each message by itself, over a connection that stays.
-                await self._throttle.wait(len(batch.rows) if self.activation.object.message else 1)
+            if not self._by_http:
+                await self._throttle.wait(self._turns(len(batch.rows)))
             try:
                 return await connector.deliver(batch)
             except Transient as error:
@@ -323,7 +333,7 @@ class Delivery:
 def _calls(connector: Connector, rows: Sequence[Row]) -> Iterable[Sequence[Row]]:
     """Messages by the call that they may leave in: where experiments, languages or senders differ, a lot needs several."""
     if len(rows) < 2:
-        return [rows]
+        return [rows] if rows else []
     calls: dict[Hashable, list[Row]] = {}
     for row in rows:
         calls.setdefault(connector.together(row), []).append(row)

@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ import connectors
 from activation.engine.errors import UsageError
 from activation.engine.specs import NAME, Limits
 from activation.engine.yaml_file import YamlFile, did_you_mean, sentences
+from connectors import hosts
 from connectors.base import Connector
 
 RESERVED = frozenset({"connector", "base_url", "limits", "pulls"})
@@ -154,14 +154,7 @@ class Destination:
 def is_loopback(address: str) -> bool:
     """Whether an address is on this machine. A path without a host (files) is."""
     host = urlsplit(address).hostname
-    if not host:
-        return True
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return not host or hosts.is_loopback(host)
 
 
 def _address_fault(address: Any) -> str:

@@ -57,7 +57,7 @@ class Runner:
     """Runs what a project declares. `now` is the moment the gate asks about; leases and limits go by the real clock.
 
     `stop` is for who wants everything to end. A destination that fails ends its own run only. `say` is told what does not change how the
-    run ended, such as an alert that could not be delivered.
+    run ended, such as an alert that could not be delivered. `verdicts_hold` so many seconds: a send that takes longer asks the gate anew.
     """
 
     project: Project
@@ -66,6 +66,7 @@ class Runner:
     stop: Stop = field(default_factory=Stop)
     progress: ProgressBar | None = None
     say: Announce = field(default=lambda sentence: None)
+    verdicts_hold: float = gate.VALID_SECONDS
 
     def __post_init__(self) -> None:
         self.now = self.now.astimezone(UTC)
@@ -257,7 +258,8 @@ class Runner:
     def _valid_for(self, connection: Any, activation: Activation, asked_at: datetime) -> float | None:
         if not activation.object.message:
             return None
-        return gate.valid_for(connection, self.declarations.policies, activation, (datetime.now(UTC) - asked_at).total_seconds())
+        elapsed = (datetime.now(UTC) - asked_at).total_seconds()
+        return gate.valid_for(connection, self.declarations.policies, activation, elapsed, self.verdicts_hold)
 
     def _settle(
         self,

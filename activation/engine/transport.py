@@ -7,6 +7,7 @@ import logging
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 
 import httpx
 
@@ -17,6 +18,8 @@ from connectors.base import retry_after
 LONGEST_WAIT = 60.0  # seconds; a destination that asks for more is given back to the run, which pauses it
 ATTEMPTS = 5
 Sleep = Callable[[float], "asyncio.Future[None]"]
+# Calls whose turn the task at hand has taken and that it has not made yet. In a list, for what it starts shares them.
+_TAKEN: ContextVar[list[int]] = ContextVar("calls whose turn was taken")
 
 
 class Throttle:
@@ -33,8 +36,17 @@ class Throttle:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="throttle")
         self._ledger: Ledger | None = None
 
+    async def take_turn(self, calls: int = 1) -> None:
+        """Wait before so many calls, which this task then makes without waiting: for whoever has something to write down in between."""
+        await self.wait(calls)
+        _TAKEN.set([calls])
+
     async def wait(self, calls: int = 1) -> None:
         """Return when so many more calls may leave."""
+        taken = _TAKEN.get(None)
+        if taken and taken[0] >= calls:
+            taken[0] -= calls
+            return
         async with self._lock:
             while self._left < calls:
                 pause = await asyncio.get_running_loop().run_in_executor(self._thread, self._take)

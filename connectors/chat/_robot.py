@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -30,7 +31,7 @@ def room(per_second: float) -> dict[str, Object]:
     }
 
 
-class Robot(Connector):
+class Robot(Connector, ABC):
     """Base of the robots that answer in JSON. A row is `{"text": …}`; text that is too long is cut, for a part tells more than nothing.
 
     With `userid` it is for one of the room, who is called by it: their id over there, or where the vendor knows people by it their telephone number.
@@ -44,9 +45,9 @@ class Robot(Connector):
     wrong: ClassVar[frozenset[int]]  # codes of a robot that is not there, not let in, or wrongly signed for
     busy: ClassVar[frozenset[int]]  # codes of too many messages: not taken
 
+    @abstractmethod
     def request(self, text: str, whom: str) -> tuple[str, Mapping[str, str], Mapping[str, Any]]:
         """Path, query and JSON body that say `text`, and call `whom` if it is not empty."""
-        raise LookupError(self.vendor)
 
     async def deliver(self, batch: Batch) -> list[Outcome]:
         return [await self._say(row) for row in batch.rows]
@@ -83,11 +84,6 @@ class Robot(Connector):
 def is_number(whom: str) -> bool:
     """Whether somebody is known by a telephone number."""
     return re.fullmatch(r"\+?[0-9]{8,15}", whom) is not None
-
-
-def bare(number: str) -> str:
-    """A telephone number as Chinese vendors write it: those of the mainland without the country."""
-    return number.removeprefix("+86").removeprefix("+")
 
 
 def cut(text: str, longest: int) -> str:

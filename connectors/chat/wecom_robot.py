@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from connectors.base import SecretStr, Strict, secret
-from connectors.chat._robot import Robot, bare, is_number, room
+from connectors.chat._robot import Robot, is_number, room
+from connectors.sms._numbers import bare
 
 
 class WecomRobot(Robot):

@@ -6,21 +6,17 @@ A creation that was not answered is not repeated at once: the row is `unknown`, 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from functools import partial
 from typing import Any, Protocol
 
 import httpx
 from pydantic import Field
 
 from connectors.base import Batch, Outcome, Row, Strict, Transient, Unanswered
+from connectors.crm._matches import ALREADY_EXISTS, CONTACT_EXISTS, NO_MATCH, NOTHING_TO_DO, SEVERAL, each_once
 
 FIELD = r"^[A-Za-z_][A-Za-z0-9_]*$"
-NO_MATCH = Outcome("skipped", "NO_MATCH", "The CRM has no record with this match value.")
-ALREADY_EXISTS = Outcome("skipped", "ALREADY_EXISTS", "The CRM has this record already.")
-CONTACT_EXISTS = Outcome("skipped", "CONTACT_EXISTS", "A contact with this value is there: no lead is made of somebody who is known.")
-NOTHING_TO_DO = Outcome("skipped", "NOTHING_TO_DO", "Removed rows are left as they are.")
-SEVERAL = Outcome("rejected", "SEVERAL_MATCHES", "Several records have this match value: it is not known which is meant.")
-NO_MATCH_VALUE = Outcome("rejected", "NO_MATCH_VALUE", "The row has no match value.")
-DUPLICATE = Outcome("rejected", "DUPLICATE_MATCH", "An earlier row of this batch addresses the same record.")
 
 
 class Records(Strict):
@@ -58,25 +54,12 @@ class Desk(Protocol):
 
 async def deliver(desk: Desk, batch: Batch, kind: str, contacts: str) -> list[Outcome]:
     """One outcome for each row, in order."""
-    found: dict[int, Outcome] = {}
-    rows: dict[str, Row] = {}
-    for place, row in enumerate(batch.rows):
-        if not row.match:
-            found[place] = NO_MATCH_VALUE
-        elif row.match.lower() in rows:
-            found[place] = DUPLICATE
-        else:
-            rows[row.match.lower()] = row
-    places = {row.index: place for place, row in enumerate(batch.rows)}
-    if rows:
-        written = await _carry_out(desk, batch, kind, contacts, rows)
-        found |= {places[index]: outcome for index, outcome in written.items()}
-    return [found[place] for place in range(len(batch.rows))]
+    return await each_once(batch.rows, partial(_carry_out, desk, batch, kind, contacts))
 
 
 async def _carry_out(desk: Desk, batch: Batch, kind: str, contacts: str, rows: Mapping[str, Row]) -> dict[int, Outcome]:
     if batch.operation == "remove" and batch.on_removed == "nothing":
-        return {row.index: NOTHING_TO_DO for row in rows.values()}
+        return dict.fromkeys((row.index for row in rows.values()), NOTHING_TO_DO)
     settings = batch.settings
     there = await desk.find(kind, settings.key_field, [str(row.match) for row in rows.values()])
     known = await _known(desk, getattr(settings, "contact_by", {}), contacts, [row for match, row in rows.items() if match not in there])
@@ -131,3 +114,13 @@ async def _known(desk: Desk, pairs: Mapping[str, str], contacts: str, rows: Sequ
             there = await desk.find(contacts, contact_field, values.values())
             known |= {index for index, value in values.items() if value.lower() in there}
     return known
+
+
+def milliseconds(value: Any, day: tzinfo = UTC) -> Any:
+    """A moment as milliseconds since 1970: without a zone it is UTC, and a mere date begins where the zone `day` has it. What is no moment stays."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except (ValueError, TypeError):
+        return value
+    zone = day if len(value) == 10 else UTC
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp() * 1000)

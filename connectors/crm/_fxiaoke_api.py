@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import orjson
 
-from connectors.base import Answer, Fatal, Outcome, Row, Transient, Unanswered, impersonal
+from connectors.base import Answer, Fatal, Transient, Unanswered, impersonal
 
 EXPIRED = {20016, 20017, 10006}  # the vendor's table says 20016; the others were seen for the same
 QUOTA = {30002, 30003}  # the calls of the day, or of the contract, are used up
 QUOTA_SECONDS = 3600.0
 PAGE = 100
-INVALID = {"invalid", "作废"}  # the life_status of what a person, or we, took out of use
-CHINA = timezone(timedelta(hours=8))
 
 
 class Api:
@@ -97,68 +94,3 @@ class Api:
         if not isinstance(answer, dict) or not isinstance(answer.get("errorCode", 0), int):
             raise Unanswered("BAD_ANSWER", f"Fxiaoke answered {response.status_code} with no result in it.")
         return answer
-
-
-class FxiaokeDesk:
-    """Find, create, change and invalidate. Flows of approval and work are not set off by what a sync writes."""
-
-    def __init__(self, api: Api, dates: Sequence[str]) -> None:
-        self._api, self._dates = api, dates
-
-    async def find(self, kind: str, field: str, values: Iterable[str]) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        wanted = sorted(set(values))
-        rule = {"field_name": field, "operator": "IN", "field_values": wanted}
-        offset = 0
-        while True:
-            orders = [{"fieldName": "_id", "isAsc": True}]
-            page = await self._api.query(kind, limit=PAGE, offset=offset, filters=[rule], orders=orders)
-            for one in page:
-                if one.get("life_status") in INVALID:
-                    continue
-                found.setdefault(str(one.get(field)).lower(), []).append(str(one["_id"]))
-            if len(page) < PAGE:
-                return found
-            offset += PAGE
-
-    async def create(self, kind: str, row: Row, fields: Mapping[str, Any]) -> Outcome:
-        answer = await self._write(kind, "create", {name: value for name, value in fields.items() if value is not None})
-        if answer.get("errorCode") == 0:
-            return Outcome("sent", "CREATED", provider_id=answer.get("dataId"))
-        return _rejected(answer, row)
-
-    async def change(self, kind: str, row: Row, record: str, fields: Mapping[str, Any]) -> Outcome:
-        # An owner is set when a record is made; afterwards it changes hands over there.
-        answer = await self._write(kind, "update", {"_id": record, **{name: value for name, value in fields.items() if name != "owner"}})
-        return Outcome("sent", provider_id=record) if answer.get("errorCode") == 0 else _rejected(answer, row)
-
-    async def remove(self, kind: str, row: Row, record: str) -> Outcome:
-        content = {"data": {"dataObjectApiName": kind, "object_data_id": record}}
-        answer = await self._api.call(kind, "invalid", content)
-        return Outcome("sent", provider_id=record) if answer.get("errorCode") == 0 else _rejected(answer, row)
-
-    async def _write(self, kind: str, verb: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-        made = {name: _milliseconds(value) if name in self._dates else _text(value) for name, value in fields.items()}
-        content = {"triggerApprovalFlow": False, "triggerWorkFlow": False, "data": {"object_data": {"dataObjectApiName": kind, **made}}}
-        return await self._api.call(kind, verb, content)
-
-
-def _rejected(answer: Mapping[str, Any], row: Row) -> Outcome:
-    return Outcome("rejected", str(answer.get("errorCode")), impersonal(str(answer.get("errorMessage") or ""), row))
-
-
-def _text(value: Any) -> Any:
-    """Numbers are strings over there; yes, no, nothing and lists are themselves."""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-def _milliseconds(value: Any) -> Any:
-    """A moment as milliseconds since 1970; without a zone it is UTC, and a mere date is that day in China."""
-    if not isinstance(value, str):
-        return value
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return value
-    zone = CHINA if len(value) == 10 else UTC
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp() * 1000)

@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.base import Outcome, Row, impersonal
+from connectors.crm._matches import ALREADY_EXISTS, NO_MATCH
 
-NO_MATCH = Outcome("skipped", "NO_MATCH", "HubSpot has no contact with this match value.")
-ALREADY_EXISTS = Outcome("skipped", "ALREADY_EXISTS", "HubSpot has this contact already.")
-NO_RESULT = Outcome("unknown", "NO_RESULT", "HubSpot's answer did not mention this row.")
 MISSES = {"OBJECT_NOT_FOUND": NO_MATCH, "CONFLICT": ALREADY_EXISTS}
 
 

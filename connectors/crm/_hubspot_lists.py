@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from connectors.base import Batch, Fatal, Outcome, Row, Strict
-from connectors.crm._hubspot_answer import NO_MATCH
 from connectors.crm._hubspot_api import Api, answer
-
-REMOVED = Outcome("skipped", "NOTHING_TO_DO", "Removed rows are left as they are.")
+from connectors.crm._matches import NO_MATCH, NOTHING_TO_DO
 
 
 class ListMembers(Strict):
@@ -23,7 +21,7 @@ class ListMembers(Strict):
 async def members(api: Api, batch: Batch, rows: Sequence[Row], settings: ListMembers) -> dict[int, Outcome]:
     """Outcomes by row index. Who is in the list already, or is not in it any more, is as was asked."""
     if batch.operation == "remove" and batch.on_removed != "remove_from_list":
-        return {row.index: REMOVED for row in rows}
+        return dict.fromkeys((row.index for row in rows), NOTHING_TO_DO)
     ids = await api.ids("contacts", rows, settings.id_property)
     found = dict.fromkeys((row.index for row in rows), NO_MATCH)
     if ids:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 import orjson
 
-from connectors.base import Answer, Fatal, Outcome, Refused, Row, Transient, Unanswered, impersonal
+from connectors.base import Answer, Fatal, Transient, Unanswered, impersonal
 
 WELL = {0, 200}
 EXPIRED = {20000002}  # seen beside 401 for a token that ran out
 TOKEN_SECONDS = 6600  # of the two hours it is good
-LISTED = 50  # values of one question
 
 
 class Api:
@@ -34,17 +32,17 @@ class Api:
             more |= {"content": orjson.dumps(content), "headers": {"content-type": "application/json"}}
         token = await self.token()
         answer = await self._ask(method, path, token, more)
-        if _code(answer) in EXPIRED or answer.get("status") == 401:
+        if code(answer) in EXPIRED or answer.get("status") == 401:
             answer = await self._ask(method, path, await self.token(stale=token), more)
-            if _code(answer) in EXPIRED or answer.get("status") == 401:
+            if code(answer) in EXPIRED or answer.get("status") == 401:
                 raise Fatal("UNAUTHORIZED", "Neocrm takes no token of this user: check the permissions of the app.")
         return answer
 
     async def query(self, xoql: str) -> list[dict[str, Any]]:
         """Records that answer. Raises Fatal when the question is refused: then the object, or a field, is not there."""
         answer = await self.call("POST", "/rest/data/v2.0/query/xoql", data={"xoql": xoql})
-        if _code(answer) not in WELL or not isinstance(answer.get("data"), dict):
-            raise Fatal(str(_code(answer)), f"Neocrm refuses the question: {impersonal(_words(answer))}")
+        if code(answer) not in WELL or not isinstance(answer.get("data"), dict):
+            raise Fatal(str(code(answer)), f"Neocrm refuses the question: {impersonal(words(answer))}")
         return list(answer["data"].get("records") or [])
 
     async def token(self, stale: str = "") -> str:
@@ -81,68 +79,17 @@ class Api:
         told = Answer("Neocrm", idempotent=path.endswith("/xoql"))
         told.raise_for(response)
         answer = told.json(response)
-        if not isinstance(answer, dict) or _code(answer) is None:
+        if not isinstance(answer, dict) or code(answer) is None:
             raise Unanswered("BAD_ANSWER", f"Neocrm answered {response.status_code} with no result in it.")
         return answer
 
 
-class NeocrmDesk:
-    """Find by XOQL, create, change and delete one record at a time."""
-
-    def __init__(self, api: Api, dates: Sequence[str]) -> None:
-        self._api, self._dates = api, dates
-
-    async def find(self, kind: str, field: str, values: Iterable[str]) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        wanted = sorted(set(values))
-        for start in range(0, len(wanted), LISTED):
-            listed = ",".join(map(literal, wanted[start : start + LISTED]))
-            for one in await self._api.query(f"select id,{field} from {kind} where {field} in ({listed})"):
-                found.setdefault(str(one.get(field)).lower(), []).append(str(one["id"]))
-        return found
-
-    async def create(self, kind: str, row: Row, fields: Mapping[str, Any]) -> Outcome:
-        data = self._shaped({name: value for name, value in fields.items() if value is not None})
-        answer = await self._api.call("POST", f"/rest/data/v2.0/xobjects/{kind}", {"data": data})
-        record = (answer.get("data") or answer.get("result") or {}).get("id") if _code(answer) in WELL else None
-        return Outcome("sent", "CREATED", provider_id=str(record)) if record else _rejected(answer, row)
-
-    async def change(self, kind: str, row: Row, record: str, fields: Mapping[str, Any]) -> Outcome:
-        answer = await self._api.call("PATCH", f"/rest/data/v2.0/xobjects/{kind}/{record}", {"data": self._shaped(fields)})
-        return Outcome("sent", provider_id=record) if _code(answer) in WELL else _rejected(answer, row)
-
-    async def remove(self, kind: str, row: Row, record: str) -> Outcome:
-        answer = await self._api.call("DELETE", f"/rest/data/v2.0/xobjects/{kind}/{record}")
-        return Outcome("sent", provider_id=record) if _code(answer) in WELL else _rejected(answer, row)
-
-    def _shaped(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: _milliseconds(value) if name in self._dates else value for name, value in fields.items()}
+def code(answer: Mapping[str, Any]) -> int | None:
+    """The code of an answer; None where it has none."""
+    found = answer.get("code", answer.get("error_code"))
+    return int(found) if isinstance(found, int) or (isinstance(found, str) and found.isdecimal()) else None
 
 
-def literal(value: str) -> str:
-    """A string of XOQL. How it escapes is not published, so what would need it is refused."""
-    if set(value) & set("'\\\n\r"):
-        raise Refused("MATCH_VALUE", "A match value with a quote, a backslash or a line break cannot be looked for in Neocrm.")
-    return f"'{value}'"
-
-
-def _code(answer: Mapping[str, Any]) -> int | None:
-    code = answer.get("code", answer.get("error_code"))
-    return int(code) if isinstance(code, int) or (isinstance(code, str) and code.isdecimal()) else None
-
-
-def _words(answer: Mapping[str, Any]) -> str:
+def words(answer: Mapping[str, Any]) -> str:
+    """What an answer says in words."""
     return str(answer.get("msg") or answer.get("message") or "")
-
-
-def _rejected(answer: Mapping[str, Any], row: Row) -> Outcome:
-    return Outcome("rejected", str(_code(answer)), impersonal(_words(answer), row))
-
-
-def _milliseconds(value: Any) -> Any:
-    """A moment as milliseconds since 1970; what has no zone is UTC."""
-    try:
-        moment = datetime.fromisoformat(value)
-    except (ValueError, TypeError):
-        return value
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

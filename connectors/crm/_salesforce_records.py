@@ -35,8 +35,9 @@ def text(value: Any) -> Any:
     return ";".join(map(str, value)) if isinstance(value, list) else value
 
 
-async def write(session: Session, method: str, path: str, records: Records) -> dict[int, Outcome]:
-    """Outcomes by row index. What met a lock is tried once more."""
+async def write(session: Session, method: str, below: str, records: Records) -> dict[int, Outcome]:
+    """Outcomes by row index. What met a lock is tried once more. `below` the collections' address are kind and external id, if it goes by one."""
+    path = f"composite/sobjects{below}"
     found: dict[int, Outcome] = {}
     for part in parts(records):
         found |= await _call(session, method, path, part)

@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Literal
 
 from connectors.base import Batch, Connector, Fatal, Object, Outcome, Pulled, SecretStr, Strict, secret
 from connectors.crm._desk import Custom, Leads, Records, deliver
-from connectors.crm._fxiaoke_api import INVALID, PAGE, Api, FxiaokeDesk
+from connectors.crm._fxiaoke_api import PAGE, Api
+from connectors.crm._fxiaoke_desk import INVALID, FxiaokeDesk
 
 KINDS = {"contacts": "ContactObj", "leads": "LeadsObj", "accounts": "AccountObj", "opportunities": "NewOpportunityObj"}
 DEEPEST = 10_000  # records of one query; it goes on by a new one
@@ -62,8 +63,7 @@ class Fxiaoke(Connector):
         return "a token was given for this app"
 
     async def pull(self, name: str, cursor: str | None) -> AsyncIterator[Pulled]:
-        if name not in KINDS:
-            raise Fatal("CANNOT_PULL", f"Fxiaoke has no `{name}` to pull. There are {', '.join(KINDS)}.")
+        source = self.lands_in(name)
         if cursor is not None and not cursor.isdecimal():
             raise Fatal("BAD_CURSOR", "This cursor is not one of this destination: pull anew without it.")
         start, offset = max(0, int(cursor) - OVERLAP) if cursor else 0, 0
@@ -74,7 +74,7 @@ class Fxiaoke(Connector):
             if not page:
                 return
             last = int(page[-1]["last_modified_time"])
-            yield Pulled(self.pulls[name], [_event(KINDS[name], one) for one in page], str(last))
+            yield Pulled(source, [_event(KINDS[name], one) for one in page], str(last))
             offset += PAGE
             if len(page) < PAGE:
                 return

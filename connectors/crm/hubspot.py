@@ -14,11 +14,12 @@ from pydantic import Field
 
 from connectors.base import Batch, Callback, Connector, Fatal, Object, Outcome, Pulled, Received, Row, SecretStr, Strict, secret
 from connectors.crm import _hubspot_pull
-from connectors.crm._hubspot_answer import ALREADY_EXISTS, NO_MATCH, NO_RESULT, outcomes
+from connectors.crm._hubspot_answer import outcomes
 from connectors.crm._hubspot_api import Api, answer, text
 from connectors.crm._hubspot_callback import believed
 from connectors.crm._hubspot_lists import ListMembers, members
 from connectors.crm._hubspot_tasks import Tasks, tasks
+from connectors.crm._matches import ALREADY_EXISTS, NO_MATCH, NOTHING_TO_DO, each_once
 
 CONTACTS = "/crm/v3/objects/contacts"
 VERBS = {"upsert": "upsert", "update_only": "update", "create_only": "create"}
@@ -72,18 +73,8 @@ class HubSpot(Connector):
         return Api(self.http, self.address, self.options.token)
 
     async def deliver(self, batch: Batch) -> list[Outcome]:
-        refused: dict[int, Outcome] = {}
-        rows: dict[str, Row] = {}
-        for place, row in enumerate(batch.rows):
-            if not row.match:
-                refused[place] = Outcome("rejected", "NO_MATCH_VALUE", "The row has no match value.")
-            elif row.match.lower() in rows:
-                # HubSpot refuses a whole batch in which a record is addressed twice.
-                refused[place] = Outcome("rejected", "DUPLICATE_MATCH", "An earlier row of this batch addresses the same record.")
-            else:
-                rows[row.match.lower()] = row
-        found = await self._carry_out(batch, list(rows.values())) if rows else {}
-        return [refused.get(place) or found.get(row.index, NO_RESULT) for place, row in enumerate(batch.rows)]
+        # HubSpot refuses a whole batch in which a record is addressed twice.
+        return await each_once(batch.rows, lambda rows: self._carry_out(batch, list(rows.values())))
 
     async def check(self) -> str:
         response = await self._api.call("GET", CONTACTS, params={"limit": "1"})
@@ -92,9 +83,7 @@ class HubSpot(Connector):
         return "the token may read contacts"
 
     async def pull(self, name: str, cursor: str | None) -> AsyncIterator[Pulled]:
-        if name not in self.pulls:
-            raise Fatal("CANNOT_PULL", f"HubSpot has no `{name}` to pull. There are {', '.join(self.pulls)}.")
-        async for page in _hubspot_pull.pages(self._api, self.pulls[name], name, cursor, self.options.pull_fields):
+        async for page in _hubspot_pull.pages(self._api, self.lands_in(name), name, cursor, self.options.pull_fields):
             yield page
 
     def receive(self, callback: Callback) -> Received:
@@ -113,7 +102,7 @@ class HubSpot(Connector):
             return await self._write("update", rows, id_property, clear=True)
         if batch.on_removed == "archive":
             return await self._archive(rows, id_property)
-        return {row.index: Outcome("skipped", "NOTHING_TO_DO", "Removed rows are left as they are.") for row in rows}
+        return dict.fromkeys((row.index for row in rows), NOTHING_TO_DO)
 
     async def _write(self, verb: str, rows: Sequence[Row], id_property: str, clear: bool = False) -> dict[int, Outcome]:
         inputs: list[dict[str, Any]] = []

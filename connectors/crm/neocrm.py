@@ -14,7 +14,8 @@ from pydantic import Field
 
 from connectors.base import Batch, Connector, Fatal, Object, Outcome, Pulled, SecretStr, Strict, secret
 from connectors.crm._desk import Custom, Leads, Records, deliver
-from connectors.crm._neocrm_api import Api, NeocrmDesk
+from connectors.crm._neocrm_api import Api
+from connectors.crm._neocrm_desk import NeocrmDesk
 
 KINDS = {"contacts": "contact", "leads": "lead", "accounts": "account", "opportunities": "opportunity"}
 FIELDS = {
@@ -72,8 +73,7 @@ class Neocrm(Connector):
         return "a token was given for this user"
 
     async def pull(self, name: str, cursor: str | None) -> AsyncIterator[Pulled]:
-        if name not in KINDS:
-            raise Fatal("CANNOT_PULL", f"Neocrm has no `{name}` to pull. There are {', '.join(KINDS)}.")
+        source = self.lands_in(name)
         moment, _, last = (cursor or "0|0").partition("|")
         if not (moment.isdecimal() and (last or "0").isdecimal()):
             raise Fatal("BAD_CURSOR", "This cursor is not one of this destination: pull anew without it.")
@@ -86,7 +86,7 @@ class Neocrm(Connector):
             if not page:
                 return
             start, after = int(page[-1]["updatedAt"]), int(page[-1]["id"])
-            yield Pulled(self.pulls[name], [_event(KINDS[name], one) for one in page], f"{start}|{after}")
+            yield Pulled(source, [_event(KINDS[name], one) for one in page], f"{start}|{after}")
             if len(page) < PAGE:
                 return
 

@@ -10,34 +10,13 @@ from urllib.parse import unquote, urlsplit
 import pymysql
 from pymysql.constants import CLIENT
 
-from connectors.base import Batch, ConnectorError, Fatal, Refused, Transient, Unanswered
+from connectors.base import Batch, ConnectorError, Fatal, Transient, Unanswered
+from connectors.data._mysql_errors import cannot_connect, sorted_trouble
 from connectors.data._mysql_rows import Rows
 from connectors.data._mysql_table import Table
 
 SECONDS = 60
 MODE = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
-# By number: https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html, and MariaDB's 4025. Data and constraints:
-THE_ROWS = frozenset({
-    1048, 1062, 1138, 1153, 1216, 1217, 1263, 1264, 1265, 1292, 1364, 1366, 1367, 1406, 1411, 1441, 1451, 1452, 1525, 1526, 1557, 1586, 1644, 1690,
-    1761, 1762, 3140, 3141, 3156, 3157, 3819, 3903, 4025, 4078,
-})  # fmt: skip
-# Connections, resources, locks, a server that shuts down or only reads:
-FOR_A_WHILE = frozenset(
-    {1020, 1021, 1037, 1038, 1040, 1041, 1053, 1105, 1114, 1203, 1205, 1206, 1213, 1226, 1290, 1317, 1637, 1836, 1969, 3024, 3572, 4031}
-)
-UNAUTHORIZED = frozenset({1045, 1251, 1698, 1862, 1820, 2049, 2059, 3118, 3162})
-SETTLE = {
-    1044: "this user may not use that database",
-    1046: "the address names no database",
-    1049: "there is no such database",
-    1054: "the table has no such column",
-    1142: "this user may not do that",
-    1143: "this user may not do that",
-    1103: "there is no such table",
-    1146: "there is no such table",
-    1227: "this user may not do that",
-    1665: "its binary log is kept by statement, which takes no changes that are read as committed",
-}
 
 
 class Mysql:
@@ -71,7 +50,7 @@ class Mysql:
             self.broken = False
             self._run("set time_zone = '+00:00', innodb_lock_wait_timeout = 30")
         except (pymysql.Error, OSError) as error:
-            raise _cannot_connect(error) from None
+            raise cannot_connect(error) from None
 
     def close(self) -> None:
         self.broken = True
@@ -97,7 +76,7 @@ class Mysql:
                 raise Unanswered("CONNECTION_LOST", "The connection to the database broke: the rows may be there.") from None
             if self.broken:
                 raise Transient("CONNECTION_LOST", "The connection to the database broke: none of the rows is there.") from None
-            raise _sorted(error) from None
+            raise sorted_trouble(error) from None
 
     def look(self) -> None:
         """Ask for nothing, to see that the database answers."""
@@ -105,7 +84,7 @@ class Mysql:
             self._run("select 1")
         except (pymysql.Error, OSError) as error:
             self.close()
-            raise _cannot_connect(error) from None
+            raise cannot_connect(error) from None
 
     def _rows_for(self, batch: Batch) -> Rows:
         """The batch, with what its table is like. Raises `Fatal` when one key may be there twice."""
@@ -143,30 +122,3 @@ def _tls(options: Any, is_local: bool) -> dict[str, Any]:
     if options.tls == "require":
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return {"ssl": context}
-
-
-def _number(error: Exception) -> int:
-    return error.args[0] if error.args and isinstance(error.args[0], int) else -1
-
-
-def _cannot_connect(error: Exception) -> ConnectorError:
-    number = _number(error) if isinstance(error, pymysql.Error) else -1
-    if number in UNAUTHORIZED:
-        return Fatal("UNAUTHORIZED", "The database refused the user name or password of this destination.")
-    if number in {1044, 1049}:
-        return Fatal("NO_DATABASE", "There is no such database for this user: the address of this destination ends with its name.")
-    if isinstance(error, ssl.SSLError) or number in {2026, 3159} or isinstance(getattr(error, "original_exception", None), ssl.SSLError):
-        return Fatal("TLS_FAILED", "No encrypted connection to the database could be made: check `tls` and `ca_file` of this destination.")
-    return Transient("UNREACHABLE", "The database cannot be reached.")
-
-
-def _sorted(error: Exception) -> ConnectorError:
-    number = _number(error)
-    if number in THE_ROWS:
-        return Refused(f"MYSQL_{number}", f"The database does not take it: {type(error).__name__} {number}.")
-    if number in FOR_A_WHILE:
-        return Transient(f"MYSQL_{number}", f"The database did not carry it out: {type(error).__name__} {number}.")
-    return Fatal(
-        f"MYSQL_{number}",
-        f"The database refused: {SETTLE.get(number, f'{type(error).__name__} {number}')}. Check the sync's settings and fields.",
-    )

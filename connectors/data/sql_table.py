@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Literal
@@ -21,6 +20,7 @@ from pydantic import Field
 from connectors.base import Batch, Connector, ConnectorError, Fatal, Object, Outcome, SecretStr, Strict, secret
 from connectors.data._mysql import Mysql
 from connectors.data._postgres import Postgres
+from connectors.hosts import is_loopback
 
 NAME = r"^[^.\x00]+(\.[^.\x00]+)?$"
 
@@ -109,7 +109,7 @@ class SqlTable(Connector):
 
     def _connect(self) -> Postgres | Mysql:
         address = urlsplit(self.address)
-        return _database(address.scheme)(self.address, self.options, _is_loopback(address.hostname or ""))
+        return _database(address.scheme)(self.address, self.options, is_loopback(address.hostname or ""))
 
 
 def _database(scheme: str) -> type[Postgres | Mysql]:
@@ -120,10 +120,3 @@ def _database(scheme: str) -> type[Postgres | Mysql]:
     raise Fatal(
         "UNKNOWN_DATABASE", "The address of this destination is of no database known here: postgresql://host:5432/database, or mysql://…"
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

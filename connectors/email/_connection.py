@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import ssl
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +19,9 @@ from aiosmtplib import (
 )
 
 from connectors.base import Fatal, Outcome, Row, Transient, impersonal
-from connectors.email._letter import Letter, Unfit, mailbox
+from connectors.email._letter import Letter
+from connectors.email._mailbox import Unfit, mailbox
+from connectors.hosts import is_loopback
 
 LOST = (SMTPServerDisconnected, SMTPTimeoutError)
 CLOSING = 421  # the server ends the connection, whatever was asked
@@ -33,7 +34,7 @@ async def connect(server: str, options: Any) -> SMTP:
     url = urlsplit(server)
     implicit = url.scheme == "smtps"
     # A password must not go over a network in the clear.
-    needs_tls = options.starttls == "required" or (options.password is not None and not _is_loopback(url.hostname or ""))
+    needs_tls = options.starttls == "required" or (options.password is not None and not is_loopback(url.hostname or ""))
     start_tls = {"if_offered": None, "never": False}.get(options.starttls)
     smtp = SMTP(
         hostname=url.hostname or "localhost",
@@ -96,10 +97,3 @@ def words(refusal: SMTPResponseException, row: Row | None = None) -> str:
     enhanced = ENHANCED.match(text)
     code = f"{refusal.code} {enhanced[1]}" if enhanced else str(refusal.code)
     return f"The mail server answered {code}: {impersonal(text[enhanced.end() :] if enhanced else text, row)}"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -11,28 +11,17 @@ from email.mime.multipart import MIMEMultipart
 from email.mime.nonmultipart import MIMENonMultipart
 from email.mime.text import MIMEText
 from email.policy import compat32
-from email.utils import formataddr, formatdate, make_msgid
+from email.utils import formatdate, make_msgid
 from typing import Any
 
 import orjson
 
 from connectors.base import Row
+from connectors.email._mailbox import CONTROL, Mailbox, Unfit, mailbox
 
-ADDRESS = re.compile(r"[^\s\x00-\x1f\x7f<>()\[\]\",:;\\@]{1,64}@[^\s\x00-\x1f\x7f<>()\[\]\",:;\\@]{1,253}")
-NAMED = re.compile(r"\s*\"?(?P<name>[^<>\"]*?)\"?\s*<(?P<address>[^<>]+)>\s*")
-CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 LINK = re.compile(r"https?://[!#-;=?-~]{1,900}")  # ASCII without quotes and angle brackets
 LINE = 990  # SMTP takes lines of 998
 POLICY = compat32.clone(linesep="\r\n")
-
-
-class Unfit(Exception):
-    """A row that cannot become a mail: a code, and a sentence without what the row holds."""
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -44,27 +33,6 @@ class Letter:
     message_id: str
     content: bytes
     utf8: bool
-
-
-@dataclass(frozen=True)
-class Mailbox:
-    """A mail address with a name. The domain is in ASCII if what is before it is."""
-
-    name: str
-    spec: str
-
-    @property
-    def domain(self) -> str:
-        return self.spec.rpartition("@")[2]
-
-    def header(self) -> str:
-        if self.spec.isascii():
-            return formataddr((self.name, self.spec))
-        return self.written()
-
-    def written(self) -> str:
-        """As people write it, for vendors who encode it themselves."""
-        return '"{}" <{}>'.format(self.name.replace("\\", "\\\\"), self.spec) if self.name else self.spec
 
 
 @dataclass(frozen=True)
@@ -130,34 +98,6 @@ def compose(row: Row, sender: str, reply_to: str | None = None) -> Letter:
 def header_id(row: Row, sender: Mailbox) -> str:
     """The Message-ID, with its brackets: it says which message of ours it is."""
     return f"<{row.message_id}@{sender.domain}>" if row.message_id else make_msgid(domain=sender.domain)
-
-
-def an_address(value: str | None) -> str | None:
-    """The value of an option, if it is a mail address. Raises ValueError."""
-    try:
-        if value is not None:
-            mailbox(value, "", "value")
-    except Unfit as unfit:
-        raise ValueError(unfit.reason) from None
-    return value
-
-
-def mailbox(text: Any, code: str, what: str) -> Mailbox:
-    """`a@b.example` or `Name <a@b.example>`. Raises Unfit."""
-    wrong = Unfit(code, f"The {what} is not a mail address.")
-    if not isinstance(text, str) or CONTROL.search(text):
-        raise wrong
-    named = NAMED.fullmatch(text)
-    name, spec = (named["name"], named["address"]) if named else ("", text.strip())
-    local, _, domain = spec.rpartition("@")
-    try:
-        spec = f"{local}@{domain.encode('idna').decode()}" if local.isascii() else spec
-        spec.encode()
-    except UnicodeError:
-        raise wrong from None
-    if not ADDRESS.fullmatch(spec) or ".." in spec or local.startswith(".") or local.endswith("."):
-        raise wrong
-    return Mailbox(name, spec)
 
 
 def _unsubscribe(link: Any) -> dict[str, str]:

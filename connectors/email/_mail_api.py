@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from connectors.base import Batch, Connector, Fatal, Object, Outcome, Refused, Row, impersonal
-from connectors.email._letter import Draft, Unfit, draft
+from connectors.email._letter import Draft, draft
+from connectors.email._mailbox import Unfit
 
 MAIL: dict[str, Any] = {"message": True, "contact": "email", "modes": frozenset()}  # a message is never kept "in sync"
 TEMPLATED = "batch_messages"
@@ -31,7 +33,7 @@ def templated_mails(**limits: Any) -> Object:
     return Object(required=frozenset({"to", "template"}), **MAIL, **limits)
 
 
-class MailApi(Connector):
+class MailApi(Connector, ABC):
     """Rows that cannot become a mail get their outcome here; the others leave in one call of `post`."""
 
     channel: ClassVar[str] = "email"
@@ -55,9 +57,9 @@ class MailApi(Connector):
         fields = row.fields
         return fields.get("template"), fields.get("from"), bool(fields.get("unsubscribe_url"))
 
+    @abstractmethod
     async def post(self, posted: Sequence[Posted], templated: bool) -> Sequence[Outcome]:
         """Send these in one call: one outcome for each, in order."""
-        raise NotImplementedError
 
 
 def shared(posted: Sequence[Posted]) -> tuple[str, Draft]:

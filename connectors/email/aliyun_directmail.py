@@ -9,20 +9,19 @@ ACS3-HMAC-SHA256.
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import urlencode, urlsplit
 
 import httpx
 import orjson
 from pydantic import Field, field_validator
 
-from connectors.base import BadSignature, Callback, Fatal, Outcome, Received, SecretStr, Strict, secret
+from connectors.base import BadSignature, Callback, Fatal, Outcome, Received, SecretStr, Strict, same, secret
 from connectors.email._directmail_answer import content, outcomes
-from connectors.email._letter import Draft, an_address, header_id
+from connectors.email._letter import Draft, header_id
 from connectors.email._mail_api import TEMPLATED, MailApi, Posted, params, shared, templated_mails, whole_mails
+from connectors.email._mailbox import an_address
 from connectors.sms._acs3 import keys, signed
 
 VERSION = "2015-11-23"
@@ -100,15 +99,10 @@ class AliyunDirectmail(MailApi):
 
     def receive(self, callback: Callback) -> Received:
         expected, given = self.options.callback_token, callback.headers.get(TOKEN, "")
-        if expected is None or not hmac.compare_digest(given.encode(errors="replace"), expected.get_secret_value().encode()):
+        if expected is None or not same(given, expected.get_secret_value()):
             raise BadSignature("the token is missing or wrong")
-        try:
-            moment = datetime.fromtimestamp(int(callback.headers.get(TIMESTAMP, "")) / 1000, UTC)
-            event: Any = orjson.loads(callback.body)
-        except (ValueError, OverflowError, OSError):
-            raise BadSignature("the timestamp or the body is malformed") from None
-        if abs(callback.received_at - moment) > timedelta(seconds=self.options.tolerance_seconds):
-            raise BadSignature("the timestamp is too old")
+        callback.check_time(callback.headers.get(TIMESTAMP, ""), self.options.tolerance_seconds, unit=0.001)
+        event = callback.json()
         if not isinstance(event, dict) or not isinstance(event.get("data"), dict) or not event.get("id") or not event.get("type"):
             raise BadSignature("the body is not an event")
         mine = {"vendor": "aliyun_directmail", "event_id": event["id"], "event": event["type"], "email": event["data"].get("rcpt")}

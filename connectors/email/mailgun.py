@@ -13,15 +13,14 @@ import hashlib
 import hmac
 from collections import OrderedDict
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import orjson
 from pydantic import Field, field_validator
 
-from connectors.base import Answer, BadSignature, Callback, Fatal, Outcome, Received, Refused, SecretStr, Strict, secret
-from connectors.email._letter import an_address
+from connectors.base import Answer, BadSignature, Callback, Fatal, Outcome, Received, Refused, SecretStr, Strict, same, secret
 from connectors.email._mail_api import MailApi, Posted, params, shared, templated_mails, whole_mails
+from connectors.email._mailbox import an_address
 from connectors.email._mailgun_answer import outcomes
 
 TOKENS = 100_000
@@ -81,18 +80,16 @@ class Mailgun(MailApi):
 
     def receive(self, callback: Callback) -> Received:
         try:
-            body = orjson.loads(callback.body)
+            body = callback.json()
             signed, event = body["signature"], body["event-data"]
             timestamp, token, signature = str(signed["timestamp"]), str(signed["token"]), str(signed["signature"])
-            signed_at = datetime.fromtimestamp(int(timestamp), UTC)
-        except (ValueError, KeyError, TypeError, OverflowError, OSError):
+        except (KeyError, TypeError):
             raise BadSignature("the body is not a signed event") from None
         key = self.options.signing_key
         right = hmac.new(key.get_secret_value().encode(), f"{timestamp}{token}".encode(errors="replace"), hashlib.sha256) if key else None
-        if right is None or not token or not hmac.compare_digest(signature.encode(errors="replace"), right.hexdigest().encode()):
+        if right is None or not token or not same(signature, right.hexdigest()):
             raise BadSignature("the signature is missing or wrong")
-        if abs(callback.received_at - signed_at) > timedelta(seconds=self.options.tolerance_seconds):
-            raise BadSignature("the timestamp is too old")
+        callback.check_time(timestamp, self.options.tolerance_seconds)
         if not isinstance(event, dict) or not event.get("id"):
             raise BadSignature("the body is not an event")
         if self._tokens.setdefault(token, _digest(event)) != _digest(event):

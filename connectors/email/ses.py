@@ -9,21 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 import httpx
 import orjson
-from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import Field, field_validator
 
-from connectors.base import BadSignature, Batch, Callback, Fatal, Object, Outcome, Received, Refused, Row, SecretStr, Strict, secret
-from connectors.email import _sns as sns
-from connectors.email._letter import an_address
-from connectors.email._mail_api import TEMPLATED, MailApi, Posted, params, shared, templated_mails, whole_mails
+from connectors._sigv4 import Signer
+from connectors.base import Batch, Callback, Fatal, Object, Outcome, Received, Refused, Row, SecretStr, Strict, secret
+from connectors.email import _ses_mail
+from connectors.email._mail_api import TEMPLATED, MailApi, Posted, templated_mails, whole_mails
+from connectors.email._mailbox import an_address
 from connectors.email._ses_answer import bulk, content
 from connectors.email._ses_events import events
-from connectors.email._sigv4 import signed
+from connectors.email._sns import Topic, confirmation, public_key
 
 SUPPRESSIONS = "/v2/email/suppression/addresses"
 
@@ -67,12 +68,17 @@ class Ses(MailApi):
         @classmethod
         def _is_a_key(cls, value: SecretStr | None) -> SecretStr | None:
             if value is not None:
-                sns.public_key(value.get_secret_value().encode())
+                public_key(value.get_secret_value().encode())
             return value
 
-    def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        super().__init__(*arguments, **keywords)
-        self._keys: dict[str, rsa.RSAPublicKey] = {}
+    @cached_property
+    def _signer(self) -> Signer:
+        options = self.options
+        return Signer("ses", options.region, options.access_key_id.get_secret_value(), options.secret_access_key, options.session_token)
+
+    @cached_property
+    def _topic(self) -> Topic:
+        return Topic(self.options.topic_arn, self.options.public_key, timedelta(seconds=self.options.tolerance_seconds))
 
     async def deliver(self, batch: Batch) -> list[Outcome]:
         if batch.object != "suppressions":
@@ -80,50 +86,16 @@ class Ses(MailApi):
         return [await self._suppress(row, batch.operation == "remove") for row in batch.rows]
 
     async def post(self, posted: Sequence[Posted], templated: bool) -> Sequence[Outcome]:
-        if templated:
-            return await self._bulk(posted)
-        row, mail = posted[0]
-        body = {name: {"Data": text, "Charset": "UTF-8"} for name, text in (("Text", mail.text), ("Html", mail.html)) if text}
-        subject = {"Data": mail.subject, "Charset": "UTF-8"}
-        call = {
-            **self._envelope(posted[0]),
-            "Destination": {"ToAddresses": [mail.recipient.header()]},
-            "Content": {"Simple": {"Subject": subject, "Body": body, "Headers": _headers(mail.headers)}},
-            "EmailTags": _tags(row),
-        }
+        kind = self.options.configuration_set
         try:
-            answer = content(await self._call("POST", "/v2/email/outbound-emails", call), posted)
-        except Refused as error:
-            return [Outcome("rejected", error.code, error.reason)]
-        return [Outcome("sent", provider_id=answer.get("MessageId"))]
-
-    async def _bulk(self, posted: Sequence[Posted]) -> list[Outcome]:
-        template, _ = shared(posted)
-        entries = [
-            {
-                "Destination": {"ToAddresses": [mail.recipient.header()]},
-                "ReplacementTags": _tags(row),
-                "ReplacementEmailContent": {"ReplacementTemplate": {"ReplacementTemplateData": orjson.dumps(params(row)).decode()}},
-                "ReplacementHeaders": _headers(mail.headers),
-            }
-            for row, mail in posted
-        ]
-        default = {"Template": {"TemplateName": template, "TemplateData": "{}"}}
-        call = {**self._envelope(posted[0]), "DefaultContent": default, "BulkEmailEntries": entries}
-        try:
-            return bulk(await self._call("POST", "/v2/email/outbound-bulk-emails", call), posted)
+            if templated:
+                return bulk(await self._call("POST", "/v2/email/outbound-bulk-emails", _ses_mail.templated(posted, kind)), posted)
+            answer = content(await self._call("POST", "/v2/email/outbound-emails", _ses_mail.whole(posted[0], kind)), posted)
         except Refused as error:
             if len(posted) > 1:
                 raise
             return [Outcome("rejected", error.code, error.reason)]
-
-    def _envelope(self, one: Posted) -> dict[str, Any]:
-        mail = one.mail
-        given = {
-            "ReplyToAddresses": [mail.reply_to.header()] if mail.reply_to else None,
-            "ConfigurationSetName": self.options.configuration_set,
-        }
-        return {"FromEmailAddress": mail.sender.header(), **{name: value for name, value in given.items() if value}}
+        return [Outcome("sent", provider_id=answer.get("MessageId"))]
 
     async def _suppress(self, row: Row, remove: bool) -> Outcome:
         address = str(row.match or row.fields["email"])
@@ -150,48 +122,18 @@ class Ses(MailApi):
         return f"the key is accepted; {left} more mails may leave today{where}"
 
     async def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
-        options, url = self.options, f"{self.address.rstrip('/')}{path}"
-        data = orjson.dumps(body) if body is not None else b""
-        headers = {"content-type": "application/json"} if data else {}
-        if options.session_token:
-            headers["x-amz-security-token"] = options.session_token.get_secret_value()
-        key_id, key_secret = options.access_key_id.get_secret_value(), options.secret_access_key.get_secret_value()
-        headers = signed(method, url, headers, data, key_id, key_secret, options.region, "ses", datetime.now(UTC))
+        url, data = f"{self.address.rstrip('/')}{path}", orjson.dumps(body) if body is not None else b""
+        headers = self._signer.signed(method, url, {"content-type": "application/json"} if data else {}, data, datetime.now(UTC))
         return await self.http.request(method, url, headers=headers, content=data)
 
     def wants(self, callback: Callback) -> str | None:
-        try:
-            address = sns.envelope(callback.body, self.options.topic_arn)["SigningCertURL"]
-        except sns.Unbelievable:
-            return None
-        return None if self.options.public_key or address in self._keys else address
+        return self._topic.wants(callback)
 
     def learn(self, address: str, found: bytes) -> None:
-        self._keys[address] = sns.public_key(found)
+        self._topic.learn(address, found)
 
     def receive(self, callback: Callback) -> Received:
-        given = self.options.public_key
-        try:
-            message = sns.envelope(callback.body, self.options.topic_arn)
-            key = sns.public_key(given.get_secret_value().encode()) if given else self._keys.get(message["SigningCertURL"])
-            if key is None:
-                raise sns.Unbelievable("the certificate is not at hand")
-            sns.verify(message, key)
-            moment = sns.published_at(message)
-        except sns.Unbelievable as wrong:
-            raise BadSignature(str(wrong)) from None
-        if abs(callback.received_at - moment) > timedelta(seconds=self.options.tolerance_seconds):
-            raise BadSignature("the timestamp is too old")
-        if message["Type"] == "SubscriptionConfirmation":
-            if not sns.CONFIRMATION.fullmatch(message.get("SubscribeURL", "")):
-                raise BadSignature("the subscription is not to be confirmed at an address of SNS")
-            return Received("mail_events", [], visit=message["SubscribeURL"])
+        message = self._topic.believed(callback)
+        if address := confirmation(message):
+            return Received("mail_events", [], visit=address)
         return Received("mail_events", list(events(message)) if message["Type"] == "Notification" else [])
-
-
-def _headers(headers: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"Name": name, "Value": value} for name, value in headers.items()]
-
-
-def _tags(row: Row) -> list[dict[str, str]]:
-    return [{"Name": "message_id", "Value": row.message_id}] if row.message_id else []

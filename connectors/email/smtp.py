@@ -18,7 +18,8 @@ from pydantic import Field, field_validator, model_validator
 from connectors.base import Batch, Connector, ConnectorError, Interrupted, Object, Outcome, Row, SecretStr, Strict, Transient
 from connectors.email import _dkim
 from connectors.email._connection import CLOSING, LOST, announce, connect, refused, words
-from connectors.email._letter import Letter, Unfit, an_address, compose
+from connectors.email._letter import Letter, compose
+from connectors.email._mailbox import Unfit, an_address
 
 
 class Smtp(Connector):

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import orjson
 
 from connectors.base import Batch, Connector, Object, Outcome
-from connectors.files._formats import Layout, Rows, encode, misfit
+from connectors.files._formats import Layout, Rows, encode
+from connectors.files._types import misfit
 
 NAME = re.compile(r"[^A-Za-z0-9_.-]")
 
 
-class Drop(Connector):
+class Drop(Connector, ABC):
     """Base of the places for files. A place says how a file is put there."""
 
     channel = "files"
@@ -38,9 +40,9 @@ class Drop(Connector):
     class Options(Layout):
         """How one place is configured."""
 
+    @abstractmethod
     async def put(self, name: str, content: bytes) -> None:
         """Put a file in place whole, over one of the same name. Raises ConnectorError."""
-        raise NotImplementedError
 
     async def deliver(self, batch: Batch) -> list[Outcome]:
         types = getattr(batch.settings, "types", {})

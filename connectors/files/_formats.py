@@ -10,19 +10,17 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import orjson
 from pydantic import Field, field_validator
 
 from connectors.base import Fatal, Row, Strict
+from connectors.files._types import CONVERT, Type, kind_of, text_of
 
 OPERATION = "_operation"
 FORMULA = re.compile(r"[=+\-@\t\r\n]")
-INT64 = range(-(2**63), 2**63)
-Type = Literal["string", "integer", "number", "boolean", "date", "timestamp"]
 
 
 class Layout(Strict):
@@ -63,27 +61,12 @@ def encode(rows: Sequence[Row], operation: str, layout: Layout, types: Mapping[s
     return _parquet({OPERATION: [operation] * len(fields)} | {name: [row.get(name) for row in fields] for name in columns}, types)
 
 
-def misfit(row: Row, types: Mapping[str, Type]) -> str:
-    """The name of the first column whose value is not of its type; empty when all are."""
-    if not types:
-        return ""
-    fields = row.fields
-    for name, kind in types.items():
-        value = fields.get(name)
-        if value is not None:
-            try:
-                CONVERT[kind](value)
-            except (TypeError, ValueError, OverflowError):
-                return name
-    return ""
-
-
 def _csv(fields: Sequence[Mapping[str, Any]], columns: Sequence[str], operation: str, layout: Layout) -> bytes:
     def cell(value: Any) -> str:
         if value is None:
             return ""
         if not isinstance(value, str):
-            return _text(value)  # a number is never a formula, though a negative one begins with a minus
+            return text_of(value)  # a number is never a formula, though a negative one begins with a minus
         return "'" + value if layout.escape_formulas and FORMULA.match(value) else value
 
     text = io.StringIO(newline="")
@@ -107,57 +90,8 @@ def _parquet(columns: Mapping[str, Sequence[Any]], types: Mapping[str, Type]) ->
     }
     arrays = {}
     for name, values in columns.items():
-        kind = types.get(name) or _kind(values)
+        kind = types.get(name) or kind_of(values)
         arrays[name] = pa.array([None if value is None else CONVERT[kind](value) for value in values], arrow[kind])
     sink = io.BytesIO()
     pq.write_table(pa.table(arrays), sink, compression="zstd")
     return sink.getvalue()
-
-
-def _kind(values: Sequence[Any]) -> Type:
-    """The type of a column of which nobody said what it is. Where nothing is in it, or several kinds are, it is text."""
-    kinds = {type(value) for value in values if value is not None}
-    if kinds == {bool}:
-        return "boolean"
-    if kinds == {int} and all(value is None or value in INT64 for value in values):
-        return "integer"
-    if kinds == {float} or (kinds == {int, float} and all(type(value) is not int or abs(value) <= 2**53 for value in values)):
-        return "number"
-    return "string"
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
-
-
-def _integer(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or int(value) not in INT64:
-        raise TypeError
-    return int(value)
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError
-    return float(value)
-
-
-def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-def _timestamp(value: Any) -> datetime:
-    moment = datetime.fromisoformat(value)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment  # the warehouse's own moments are UTC
-
-
-CONVERT: Mapping[str, Callable[[Any], Any]] = {
-    "string": _text,
-    "integer": _integer,
-    "number": _number,
-    "boolean": _boolean,
-    "date": date.fromisoformat,
-    "timestamp": _timestamp,
-}

@@ -16,9 +16,9 @@ import httpx
 from defusedxml.common import DefusedXmlException
 from pydantic import Field
 
+from connectors._sigv4 import Signer
 from connectors.base import Answer, Fatal, SecretStr, Transient, secret
 from connectors.files._drop import Drop
-from connectors.files._sigv4 import signed
 
 ANSWER = Answer("S3", idempotent=True, fatal_statuses=frozenset())
 AGAIN = frozenset({"SlowDown", "RequestTimeout", "OperationAborted", "InternalError", "ServiceUnavailable"})
@@ -59,11 +59,10 @@ class S3(Drop):
             host = f"{options.bucket}.{host}"
         else:
             path = f"{parts.path}/{options.bucket}" + quote(key, safe="/-_.~")
-        if options.session_token:
-            headers = headers | {"x-amz-security-token": options.session_token.get_secret_value()}
-        access = (options.access_key_id, options.secret_access_key.get_secret_value())
-        headers = signed(method, path, headers | {"host": host}, content, datetime.now(UTC), options.region, *access)
-        _raise_for(await self.http.request(method, f"{parts.scheme}://{host}{path}", content=content, headers=headers))
+        url = f"{parts.scheme}://{host}{path}"
+        signer = Signer("s3", options.region, options.access_key_id, options.secret_access_key, options.session_token)
+        headers = signer.signed(method, url, headers, content, datetime.now(UTC))
+        _raise_for(await self.http.request(method, url, content=content, headers=headers))
 
 
 def _raise_for(response: httpx.Response) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from ipaddress import ip_address
 from pathlib import PurePosixPath
 from types import TracebackType
 from typing import Any
@@ -17,6 +16,7 @@ from uuid import uuid4
 
 from connectors.base import Fatal, SecretStr, Transient, Unanswered, secret
 from connectors.files._drop import Drop
+from connectors.hosts import is_loopback
 
 try:
     import asyncssh
@@ -93,7 +93,7 @@ class Sftp(Drop):
             raise Fatal("NOT_INSTALLED", "SFTP needs asyncssh. Install it with `pip install sluice[sftp]`.")
         options, url = self.options, urlsplit(self.address)
         host = url.hostname or "localhost"
-        if options.host_key is None and not _is_loopback(host):
+        if options.host_key is None and not is_loopback(host):
             raise Fatal(
                 "NO_HOST_KEY", f"Set `host_key` of this destination: what `ssh-keyscan {host}` prints, once you have made sure of it."
             )
@@ -130,10 +130,3 @@ async def _rename(sftp: Any, old: str, new: str) -> None:
         with suppress(asyncssh.SFTPNoSuchFile):
             await sftp.remove(new)
         await sftp.rename(old, new)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

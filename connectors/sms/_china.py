@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hmac
 from datetime import datetime, timedelta, timezone
 
-from connectors.base import BadSignature, Callback, SecretStr
+from connectors.base import BadSignature, Callback, SecretStr, same
 
 CHINA = timezone(timedelta(hours=8))
 
@@ -19,6 +18,5 @@ def until(hour: int) -> float:
 
 def check_token(callback: Callback, expected: SecretStr | None) -> None:
     """The unguessable part of the report address, `?token=…`, which is all that keeps others from sending reports. Raises BadSignature."""
-    given = callback.query.get("token", "").encode(errors="replace")
-    if expected is None or not hmac.compare_digest(given, expected.get_secret_value().encode()):
+    if expected is None or not same(callback.query.get("token", ""), expected.get_secret_value()):
         raise BadSignature("the token in the address is missing or wrong")

@@ -14,35 +14,16 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 import orjson
 
-from connectors.base import (
-    BadSignature,
-    Batch,
-    Callback,
-    Connector,
-    Fatal,
-    Object,
-    Outcome,
-    Received,
-    Refused,
-    Row,
-    SecretStr,
-    Strict,
-    answered,
-    secret,
-)
+from connectors.base import Batch, Callback, Connector, Fatal, Outcome, Received, Refused, Row, SecretStr, Strict, answered, secret
 from connectors.sms._acs3 import canonical_query, keys, signed
 from connectors.sms._aliyun_answer import outcomes
 from connectors.sms._china import check_token
+from connectors.sms._message import CHINESE_SIGNATURE, messages, variables
+from connectors.sms._numbers import bare
 
 VERSION = "2017-05-25"
-# A message is never kept "in sync": no mode.
-MESSAGE: dict[str, Any] = {
-    "message": True,
-    "contact": "phone",
-    "modes": frozenset(),
-    "required": frozenset({"phone", "sign_name", "template_code"}),
-    "patterns": {"sign_name": r"^[^【】\[\]]{2,12}$", "template_code": r"^SMS_[0-9]+$"},
-}
+REQUIRED = ("sign_name", "template_code")
+PATTERNS = {"sign_name": CHINESE_SIGNATURE, "template_code": r"^SMS_[0-9]+$"}
 
 
 class AliyunSms(Connector):
@@ -50,8 +31,8 @@ class AliyunSms(Connector):
     base_url = "https://dysmsapi.aliyuncs.com"
     receives = "sms_receipts"
     objects: ClassVar = {
-        "messages": Object(batch_size=1, per_second=1000, concurrency=16, **MESSAGE),
-        "batch_messages": Object(batch_size=100, per_second=1000, concurrency=4, **MESSAGE),
+        "messages": messages(*REQUIRED, patterns=PATTERNS, batch_size=1, per_second=1000, concurrency=16),
+        "batch_messages": messages(*REQUIRED, patterns=PATTERNS, batch_size=100, per_second=1000, concurrency=4),
     }
 
     class Options(Strict):
@@ -87,21 +68,15 @@ class AliyunSms(Connector):
 
     def receive(self, callback: Callback) -> Received:
         check_token(callback, self.options.callback_token)
-        try:
-            reports = orjson.loads(callback.body)
-        except orjson.JSONDecodeError:
-            raise BadSignature("the body is not JSON") from None
-        if not isinstance(reports, list) or not all(isinstance(report, dict) for report in reports):
-            raise BadSignature("the body is not a list of reports")
-        return Received("sms_receipts", reports, '{"code":0,"msg":"接收成功"}'.encode(), "application/json; charset=utf-8")
+        return Received("sms_receipts", callback.objects(), '{"code":0,"msg":"接收成功"}'.encode(), "application/json; charset=utf-8")
 
     async def _send(self, row: Row) -> httpx.Response:
         fields = row.fields
         parameters = {
-            "PhoneNumbers": _number(str(fields["phone"])),
+            "PhoneNumbers": bare(str(fields["phone"])),
             "SignName": fields["sign_name"],
             "TemplateCode": fields["template_code"],
-            "TemplateParam": _json(_params(fields)),
+            "TemplateParam": _json(variables(fields)),
         }
         return await self._call("SendSms", parameters | ({"OutId": row.message_id} if row.message_id else {}))
 
@@ -111,9 +86,9 @@ class AliyunSms(Connector):
         if len(templates) > 1:
             raise Refused("MIXED_TEMPLATES", "SendBatchSms takes rows of one template; the batch was not sent.")
         form = {
-            "PhoneNumberJson": _json([_number(str(fields["phone"])) for fields in rows]),
+            "PhoneNumberJson": _json([bare(str(fields["phone"])) for fields in rows]),
             "SignNameJson": _json([fields["sign_name"] for fields in rows]),
-            "TemplateParamJson": _json([_params(fields) for fields in rows]),
+            "TemplateParamJson": _json([variables(fields) for fields in rows]),
         }
         return await self._call("SendBatchSms", {"TemplateCode": templates.pop(), "OutId": f"{batch.run_id}.{batch.number}"}, form)
 
@@ -124,16 +99,6 @@ class AliyunSms(Connector):
         headers = signed(url.netloc, url.path, action, VERSION, parameters, content, keys(self.options))
         # Not again as it is: its nonce counts once. A new call is signed anew.
         return await self.http.post(url.geturl(), headers=headers, content=content, extensions={"retry": False})
-
-
-def _number(phone: str) -> str:
-    """Mainland numbers bare, others with their country code and no sign: the two forms the API documents."""
-    return phone.removeprefix("+86").removeprefix("+")
-
-
-def _params(fields: dict[str, Any]) -> dict[str, str]:
-    """Template variables. Only strings are allowed; a missing value is an empty one."""
-    return {name: "" if value is None else str(value) for name, value in (fields.get("params") or {}).items()}
 
 
 def _json(value: Any) -> str:

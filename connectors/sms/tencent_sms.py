@@ -16,21 +16,8 @@ from urllib.parse import urlsplit
 import httpx
 import orjson
 
-from connectors.base import (
-    BadSignature,
-    Batch,
-    Callback,
-    Connector,
-    Fatal,
-    Object,
-    Outcome,
-    Received,
-    Refused,
-    Row,
-    SecretStr,
-    Strict,
-    secret,
-)
+from connectors.base import BadSignature, Batch, Callback, Connector, Fatal, Outcome, Received, Refused, Row, SecretStr, Strict, secret
+from connectors.sms import _message as message
 from connectors.sms._china import check_token
 from connectors.sms._numbers import digits, e164
 from connectors.sms._tc3 import authorization
@@ -38,13 +25,8 @@ from connectors.sms._tencent_answer import inner, outcomes, results
 
 VERSION = "2021-01-11"
 JSON = "application/json"
-MESSAGE: dict[str, Any] = {
-    "message": True,
-    "contact": "phone",
-    "modes": frozenset(),
-    "required": frozenset({"phone", "template_code"}),
-    "patterns": {"sign_name": r"^[^【】\[\]]{2,12}$", "template_code": r"^[0-9]+$"},
-}
+PATTERNS = {"sign_name": message.CHINESE_SIGNATURE, "template_code": r"^[0-9]+$"}
+TWICE = Outcome("skipped", "DUPLICATE_NUMBER", "An earlier row of this batch goes to the same number.")
 
 
 class TencentSms(Connector):
@@ -52,8 +34,8 @@ class TencentSms(Connector):
     base_url = "https://sms.tencentcloudapi.com"
     receives = "sms_receipts"
     objects: ClassVar = {
-        "messages": Object(batch_size=1, per_second=1000, concurrency=16, **MESSAGE),
-        "batch_messages": Object(batch_size=200, per_second=100, concurrency=4, **MESSAGE),
+        "messages": message.messages("template_code", patterns=PATTERNS, batch_size=1, per_second=1000, concurrency=16),
+        "batch_messages": message.messages("template_code", patterns=PATTERNS, batch_size=200, per_second=100, concurrency=4),
     }
 
     class Options(Strict):
@@ -96,10 +78,7 @@ class TencentSms(Connector):
 
     def receive(self, callback: Callback) -> Received:
         check_token(callback, self.options.callback_token)
-        try:
-            posted = orjson.loads(callback.body)
-        except orjson.JSONDecodeError:
-            raise BadSignature("the body is not JSON") from None
+        posted = callback.json()
         events = posted if isinstance(posted, list) else [posted]  # a reply comes alone, reports in a list
         if not all(isinstance(event, dict) and event.get("mobile") for event in events):
             raise BadSignature("the body is not reports, nor a reply")
@@ -138,15 +117,12 @@ class TencentSms(Connector):
         return await self.http.post(f"{self.address.rstrip('/')}/", headers=headers, content=content)
 
 
-TWICE = Outcome("skipped", "DUPLICATE_NUMBER", "An earlier row of this batch goes to the same number.")
-
-
 def variables(fields: dict[str, Any]) -> list[str]:
-    """Template variables in their places. Only strings are allowed; a missing value is an empty one."""
-    params = list((fields.get("params") or {}).items())
-    if all(name.isascii() and name.isdigit() for name, _ in params):
-        params.sort(key=lambda param: int(param[0]))
-    return ["" if value is None else str(value) for _, value in params]
+    """Template variables in their places."""
+    named = message.variables(fields)
+    if all(name.isascii() and name.isdigit() for name in named):
+        return [named[name] for name in sorted(named, key=int)]
+    return list(named.values())
 
 
 def _message(row: Row) -> tuple[Any, ...]:

@@ -7,8 +7,6 @@ when the answer to the call was lost.
 
 from __future__ import annotations
 
-import base64
-import hmac
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -21,15 +19,16 @@ from connectors.base import (
     Callback,
     Connector,
     Fatal,
-    Object,
     Outcome,
     Received,
     Row,
     SecretStr,
     Strict,
     answered,
+    same,
     secret,
 )
+from connectors.sms._message import messages, variables
 from connectors.sms._numbers import e164
 from connectors.sms._twilio_answer import FATAL, outcome
 from connectors.sms._twilio_signature import addresses, algorithm, signature
@@ -42,14 +41,10 @@ class Twilio(Connector):
     base_url = "https://api.twilio.com"
     receives = "sms_receipts"
     objects: ClassVar = {
-        "messages": Object(
-            message=True,
-            contact="phone",
+        "messages": messages(
             batch_size=1,
             per_second=100,
             concurrency=16,
-            modes=frozenset(),
-            required=frozenset({"phone"}),
             patterns={
                 "sign_name": r"^(\+[1-9][0-9]{6,14}|[0-9]{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11})$",
                 "template_code": r"^HX[0-9a-f]{32}$",
@@ -79,7 +74,7 @@ class Twilio(Connector):
         return [await self._send(row) for row in batch.rows]
 
     async def check(self) -> str:
-        response = await self.http.get(f"{self._account}.json", headers=self._headers)
+        response = await self.http.get(f"{self._account}.json", auth=self._key)
         content = answered(response)
         if not response.is_success:
             remedy = FATAL.get(content.get("code", 0), "check this destination")
@@ -110,9 +105,8 @@ class Twilio(Connector):
         url, query = callback.url, urlsplit(callback.url).query
         if self.options.status_callback:
             url = self.options.status_callback + (f"?{query}" if query else "")
-        given = callback.headers.get("x-twilio-signature", "").encode(errors="replace")
-        right = [signature(address, pairs, key.get_secret_value(), digest).encode() for address in addresses(url)]
-        if not any(hmac.compare_digest(given, one) for one in right):
+        given = callback.headers.get("x-twilio-signature", "")
+        if not any(same(given, signature(address, pairs, key.get_secret_value(), digest)) for address in addresses(url)):
             raise BadSignature("the signature is missing or wrong")
 
     async def _send(self, row: Row) -> Outcome:
@@ -122,8 +116,7 @@ class Twilio(Connector):
             form["Body"] = str(fields["text"])
         elif fields.get("template_code"):
             form["ContentSid"] = str(fields["template_code"])
-            variables = {name: "" if value is None else str(value) for name, value in (fields.get("params") or {}).items()}
-            form["ContentVariables"] = orjson.dumps(variables).decode()
+            form["ContentVariables"] = orjson.dumps(variables(fields)).decode()
         else:
             return Outcome("rejected", "NO_TEXT", "The message has neither a `text` nor a `template_code`.")
         if self.options.status_callback:
@@ -131,7 +124,7 @@ class Twilio(Connector):
             form["StatusCallback"] = self.options.status_callback + (f"?{query}" if query else "")
         if self.options.validity_seconds:
             form["ValidityPeriod"] = str(self.options.validity_seconds)
-        return outcome(await self.http.post(f"{self._account}/Messages.json", data=form, headers=self._headers), row)
+        return outcome(await self.http.post(f"{self._account}/Messages.json", data=form, auth=self._key), row)
 
     def _sender(self, fields: dict[str, Any]) -> dict[str, str]:
         if sender := fields.get("sign_name") or self.options.sender:
@@ -145,8 +138,7 @@ class Twilio(Connector):
         return f"{self.address.rstrip('/')}/2010-04-01/Accounts/{self.options.account_sid.get_secret_value()}"
 
     @property
-    def _headers(self) -> dict[str, str]:
+    def _key(self) -> tuple[str, str]:
         options = self.options
         user, password = (options.api_key, options.api_secret) if options.api_key else (options.account_sid, options.auth_token)
-        both = f"{user.get_secret_value()}:{password.get_secret_value() if password else ''}"
-        return {"authorization": f"Basic {base64.b64encode(both.encode()).decode()}"}
+        return user.get_secret_value(), password.get_secret_value() if password else ""

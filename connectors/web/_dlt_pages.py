@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from connectors.base import ConnectorError, Fatal, Transient
+from connectors.base import ConnectorError, Fatal
+from connectors.web._dlt_errors import sorted_trouble
 
 PAGE = 1_000
 # What somebody's source may raise besides dlt's own: a person must hear of it in one sentence.
@@ -49,7 +50,7 @@ def pages(options: Any, address: str, name: str, cursor: str | None) -> Generato
     except ConnectorError:
         raise
     except (DltException, *WRONG) as error:
-        raise _sorted(error) from None
+        raise sorted_trouble(error) from None
 
 
 @contextmanager
@@ -127,27 +128,3 @@ def _objects(item: Any) -> list[dict[str, Any]]:
     if not all(isinstance(record, dict) for record in records):
         raise Fatal("NO_RECORDS", "What the source gave are no objects.")
     return list(records)
-
-
-def _sorted(error: Exception) -> ConnectorError:
-    """What is to be done about it: by the HTTP answer behind it, where there is one. No text of the error is repeated: it may hold anything."""
-    causes, one = [], error
-    while one is not None and one not in causes:
-        causes.append(one)
-        one = one.__cause__ or one.__context__  # type: ignore[assignment]
-    for cause in causes:
-        if isinstance(cause, ConnectorError):
-            return cause
-        answer = getattr(cause, "response", None)
-        if answer is not None and hasattr(answer, "close"):
-            answer.close()
-        status = getattr(answer, "status_code", None)
-        if status in {401, 403}:
-            return Fatal("UNAUTHORIZED", f"The API answered {status}: check the credential of this destination.")
-        if status == 429 or (isinstance(status, int) and status >= 500):
-            return Transient("UNAVAILABLE", f"The API answered {status}.")
-        if isinstance(status, int):
-            return Fatal(f"HTTP_{status}", f"The API answered {status}: check path and parameters of the resource.")
-        if isinstance(cause, OSError) and type(cause).__module__.startswith("requests"):
-            return Transient("UNREACHABLE", f"The API did not answer ({type(cause).__name__}).")
-    return Fatal("DLT_FAILED", f"dlt could not read the resource ({', '.join(dict.fromkeys(type(cause).__name__ for cause in causes))}).")

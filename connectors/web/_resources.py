@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+from connectors.base import Fatal
+
+Resource = TypeVar("Resource")
 
 
 def declared(written: Mapping[str, Any]) -> dict[str, str]:
@@ -12,3 +16,10 @@ def declared(written: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(resources, dict):
         return {}
     return {str(name): str(one["lands_in"]) for name, one in resources.items() if isinstance(one, dict) and "lands_in" in one}
+
+
+def named(name: str, resources: Mapping[str, Resource]) -> Resource:
+    """The resource of that name. Raises Fatal when the destination has none."""
+    if name not in resources:
+        raise Fatal("CANNOT_PULL", f"This destination has no resource named {name}.")
+    return resources[name]

@@ -30,7 +30,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from connectors.base import Connector, Fatal, Pulled, SecretStr, Strict, secret
+from connectors.base import Connector, Pulled, SecretStr, Strict, secret
 from connectors.web import _resources
 from connectors.web._dlt_pages import CREDENTIALS, pages
 
@@ -82,9 +82,7 @@ class DltSource(Connector):
         return _resources.declared(written)
 
     async def pull(self, name: str, cursor: str | None) -> AsyncIterator[Pulled]:
-        resource = self.options.resources.get(name)
-        if resource is None:
-            raise Fatal("CANNOT_PULL", f"This destination has no resource named {name}.")
+        resource: Resource = _resources.named(name, self.options.resources)
         # dlt keeps what belongs to a pull by the thread that works on it.
         with ThreadPoolExecutor(max_workers=1) as thread:
             loop, found = asyncio.get_running_loop(), pages(self.options, self.address, name, cursor)

@@ -16,36 +16,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import orjson
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from connectors.base import Answer, Connector, Fatal, Pulled, SecretStr, Strict, secret
 from connectors.web import _resources
+from connectors.web._rest_next import PATH, Asked, Next, at
 
 ANSWER = Answer("The API", idempotent=True)
 NAME = r"^[a-z][a-z0-9_]*$"
-PATH = r"^[^.\s]+(\.[^.\s]+)*$"
-
-
-class Next(Strict):
-    """One of: `url_in`, `token_in` (with the `parameter` it is sent back in), `link_header`, `number` (the parameter of a page's number, from `first`)."""
-
-    url_in: str | None = Field(default=None, pattern=PATH)
-    token_in: str | None = Field(default=None, pattern=PATH)
-    parameter: str | None = Field(default=None, min_length=1)
-    link_header: bool = False
-    number: str | None = Field(default=None, min_length=1)
-    first: int = 1
-
-    @model_validator(mode="after")
-    def _is_one(self) -> Next:
-        if sum([self.url_in is not None, self.token_in is not None, self.link_header, self.number is not None]) != 1:
-            raise ValueError("says one of `url_in`, `token_in`, `link_header` and `number`")
-        if (self.token_in is None) != (self.parameter is None):
-            raise ValueError("`token_in` and `parameter` go together")
-        return self
 
 
 class Newer(Strict):
@@ -91,9 +72,7 @@ class RestApi(Connector):
         return _resources.declared(written)
 
     async def pull(self, name: str, cursor: str | None) -> AsyncIterator[Pulled]:
-        resource = self.options.resources.get(name)
-        if resource is None:
-            raise Fatal("CANNOT_PULL", f"This destination has no resource named {name}.")
+        resource: Resource = _resources.named(name, self.options.resources)
         state = orjson.loads(cursor) if cursor else {}
         greatest, asked = state.get("greatest"), state.get("next")
         if asked is None:
@@ -111,7 +90,7 @@ class RestApi(Connector):
             asked = following
             yield Pulled(resource.lands_in, records, orjson.dumps({"greatest": greatest, "next": asked}).decode())
 
-    async def _page(self, resource: Resource, asked: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any] | None]:
+    async def _page(self, resource: Resource, asked: Asked) -> tuple[list[Any], Asked | None]:
         """The records of a page, and where the next one is."""
         if urlsplit(asked["url"])[:2] != urlsplit(self.address)[:2]:
             raise Fatal("OTHER_HOST", "The API names another host for the next page: nothing is sent there.")
@@ -123,31 +102,15 @@ class RestApi(Connector):
         if not response.is_success:
             raise Fatal(f"HTTP_{response.status_code}", f"The API answered {response.status_code}: check path and query of the resource.")
         answer = ANSWER.json(response)
-        records = _at(answer, resource.records) if resource.records else answer
+        records = at(answer, resource.records) if resource.records else answer
         records = [] if records is None else records if isinstance(records, list) else [records]
         if not all(isinstance(record, dict) for record in records):
             raise Fatal("NO_RECORDS", "What stands at `records` in the API's answer are no objects.")
-        way = resource.next
-        if way is None:
-            return records, None
-        if way.number:
-            number = int(asked["query"][way.number]) + 1
-            return records, ({"url": asked["url"], "query": asked["query"] | {way.number: str(number)}} if records else None)
-        if way.token_in is not None:
-            value = _at(answer, way.token_in)
-            return records, ({"url": asked["url"], "query": asked["query"] | {way.parameter: str(value)}} if value else None)
-        url = response.links.get("next", {}).get("url") if way.link_header else _at(answer, way.url_in or "")
-        return records, ({"url": urljoin(asked["url"], str(url)), "query": {}} if url else None)
-
-
-def _at(value: Any, path: str) -> Any:
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
+        return records, resource.next.after(asked, response, answer, records) if resource.next else None
 
 
 def _greatest(field: str, records: list[Any], so_far: Any) -> Any:
-    found = [value for record in records if isinstance(value := _at(record, field), str | int | float) and not isinstance(value, bool)]
+    found = [value for record in records if isinstance(value := at(record, field), str | int | float) and not isinstance(value, bool)]
     alike = [value for value in [*found, so_far] if value is not None]
     if len({isinstance(value, str) for value in alike}) > 1:
         raise Fatal("MIXED_VALUES", "The field that says what is newer is text in some records and a number in others.")

@@ -1,8 +1,8 @@
 """A partner's HTTPS endpoint, signed both ways by Standard Webhooks (HMAC-SHA256 over id, timestamp and body).
 
 Rows go out as a JSON array, each with its `_operation`, as an object {"object", "operation", "rows"}, or as the body's own template makes
-them. The `webhook-id` is the same when
-the same rows are sent again, and the receiver is asked, as the specification says, to take each id once.
+them. The `webhook-id` is the same when the same rows are sent again, and the receiver is asked, as the specification says, to take each
+id once.
 
 Any 2xx means that all rows were taken, unless the answer says otherwise row by row: {"results": [{"status": "sent" | "rejected" | "skipped",
 "code", "reason"}, …]}, one for each row in order.
@@ -10,11 +10,8 @@ Any 2xx means that all rows were taken, unless the answer says otherwise row by 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-import hmac
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import ClassVar, Literal
 
@@ -37,10 +34,10 @@ from connectors.base import (
     Strict,
     secret,
 )
+from connectors.web import _webhook_signature
 from connectors.web._webhook_answer import outcomes
 from connectors.web._webhook_template import check, render
 
-TOLERANCE = timedelta(minutes=5)
 ANSWER = Answer("The endpoint", idempotent=True, fatal_statuses=frozenset({401, 403, 410}))
 
 
@@ -84,16 +81,7 @@ class Webhook(Connector):
         path: str = Field(default="/webhooks/partner", pattern=r"^(/[^\s?#]*)?$")
         lands_in: str = Field(default="web_events", pattern=r"^[a-z][a-z0-9_]*$")
 
-        @field_validator("secret")
-        @classmethod
-        def _is_a_key(cls, value: SecretStr) -> SecretStr:
-            try:
-                key = base64.b64decode(value.get_secret_value().removeprefix("whsec_") + "==", validate=False)
-            except binascii.Error:
-                key = b""
-            if not 24 <= len(key) <= 64:
-                raise ValueError("is `whsec_` and 24 to 64 random bytes in base64")
-            return value
+        _is_a_key = field_validator("secret")(_webhook_signature.a_key)
 
     async def deliver(self, batch: Batch) -> list[Outcome]:
         if not batch.rows:
@@ -121,22 +109,9 @@ class Webhook(Connector):
         return f"the endpoint answered {response.status_code} to a signed empty array"
 
     def receive(self, callback: Callback) -> Received:
-        unique, timestamp, signatures = (callback.headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
-        try:
-            signed_at = datetime.fromtimestamp(int(timestamp), UTC)
-        except (ValueError, OverflowError, OSError):
-            raise BadSignature("no timestamp") from None
-        if abs(callback.received_at - signed_at) > TOLERANCE:
-            raise BadSignature("the timestamp is more than five minutes off")
-        right = self._sign(unique, signed_at, callback.body).encode()
-        given = [signature.encode(errors="replace") for signature in signatures.split()]
-        if not unique or not any(hmac.compare_digest(signature, right) for signature in given):
-            raise BadSignature("the signature is missing or wrong")
-        try:
-            events = orjson.loads(callback.body)
-        except orjson.JSONDecodeError:
-            raise BadSignature("the body is not JSON") from None
-        events = events if isinstance(events, list) else [events]
+        _webhook_signature.check(callback, self.options.secret)
+        said = callback.json()
+        events = said if isinstance(said, list) else [said]
         if not all(isinstance(event, dict) for event in events):
             raise BadSignature("the body is neither an object nor an array of objects")
         return Received(self.options.lands_in, events)
@@ -146,19 +121,7 @@ class Webhook(Connector):
         return httpx.URL(self.address + self.options.path)
 
     def _headers(self, unique: str, body: bytes) -> dict[str, str]:
-        now = datetime.now(UTC)
-        return {
-            "content-type": "application/json",
-            "webhook-id": unique,
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._sign(unique, now, body),
-        }
-
-    def _sign(self, unique: str, at: datetime, body: bytes) -> str:
-        # As the reference library does it, whose `sign` copies the body three times.
-        key = base64.b64decode(self.options.secret.get_secret_value().removeprefix("whsec_") + "==")
-        signed = hmac.digest(key, f"{unique}.{int(at.timestamp())}.".encode() + body, "sha256")
-        return f"v1,{base64.b64encode(signed).decode()}"
+        return {"content-type": "application/json", **_webhook_signature.headers(unique, body, datetime.now(UTC), self.options.secret)}
 
 
 def _body(batch: Batch) -> bytes:

@@ -108,7 +108,7 @@ class WechatOfficial(Connector):
             raise BadSignature("this destination has no callback_token")
         timestamp, nonce = query.get("timestamp", ""), query.get("nonce", "")
         _callback.check_signature(query.get("signature", ""), token.get_secret_value(), timestamp, nonce)
-        _callback.check_time(timestamp, callback.received_at)
+        callback.check_time(timestamp, _callback.WINDOW)
         if callback.method == "GET":
             return Received("wechat_callbacks", [], query.get("echostr", "").encode(errors="replace"))
         xml = _callback.text(callback.body)

@@ -98,7 +98,7 @@ class Wecom(Connector):
         encrypted = query.get("echostr", "") if asked else _callback.elements(_callback.text(callback.body)).get("Encrypt", "")
         timestamp, nonce = query.get("timestamp", ""), query.get("nonce", "")
         _callback.check_signature(query.get("msg_signature", ""), token.get_secret_value(), timestamp, nonce, encrypted)
-        _callback.check_time(timestamp, callback.received_at)
+        callback.check_time(timestamp, _callback.WINDOW)
         corpid = self.options.corpid.get_secret_value()
         said = _callback.decrypt(_callback.aes_key(key.get_secret_value()), encrypted, corpid)
         if asked:

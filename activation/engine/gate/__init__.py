@@ -18,12 +18,12 @@ from activation.engine.draws import Draw, assigned, draws
 from activation.engine.gate.gather import ASKED, Leaving, UnsettledMessage, gather
 from activation.engine.gate.quotas import over_all_people
 from activation.engine.gate.rules import Rule, rules
-from activation.engine.gate.validity import valid_for
+from activation.engine.gate.validity import VALID_SECONDS, valid_for
 from activation.engine.models import Models
 from activation.engine.policies import Policies
 from activation.engine.warehouse import literal, transaction
 
-__all__ = ["ASKED", "Leaving", "Rule", "UnsettledMessage", "ask", "valid_for"]
+__all__ = ["ASKED", "VALID_SECONDS", "Leaving", "Rule", "UnsettledMessage", "ask", "valid_for"]
 
 
 def ask(

@@ -8,15 +8,15 @@ from activation.engine.declarations import Activation
 from activation.engine.gate.quiet_hours import until_quiet
 from activation.engine.policies import Policies
 
-MINUTES = 15.0
+VALID_SECONDS = 900.0
 
 
-def valid_for(connection: duckdb.DuckDBPyConnection, policies: Policies, activation: Activation, elapsed: float) -> float:
-    """Seconds for which the verdicts just given hold: a quarter of an hour, or until it is quiet time for the first who may get a message.
+def valid_for(connection: duckdb.DuckDBPyConnection, policies: Policies, activation: Activation, elapsed: float, seconds: float) -> float:
+    """Seconds for which the verdicts just given hold: at most `seconds`, or until it is quiet time for the first who may get a message.
 
     `elapsed` seconds ago it was the moment that the gate was asked about.
     """
-    window, seconds = policies.quiet_hours.channels.get(activation.channel), MINUTES * 60
+    window = policies.quiet_hours.channels.get(activation.channel)
     if window is None or policies.purposes[activation.spec.purpose].basis == "transactional":
         return seconds
     row = connection.execute(

@@ -195,8 +195,8 @@ class SmallProject:
     def find(self, ref: str) -> Activation:
         return self.declarations.find(ref)
 
-    def runner(self, now: datetime = NOON) -> Runner:
-        return Runner(self.project, self.declarations, now)
+    def runner(self, now: datetime = NOON, **options: Any) -> Runner:
+        return Runner(self.project, self.declarations, now, **options)
 
     def run(self, ref: str, now: datetime = NOON, **options: Any) -> Settled:
         runner = self.runner(now)

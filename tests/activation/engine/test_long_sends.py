@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from running_sandbox import RunningSandbox
-from small_project import DESTINATIONS, NOON, SmallProject
+from small_project import DESTINATIONS, SmallProject
 
-from activation.engine.gate import validity
+from activation.engine.settle import Settled
 
 MAIL = "mail/hello"
 TEN_A_SECOND = "limits: {per_second: 10, concurrency: 1, batch_size: 5}, connector: smtp"
@@ -30,10 +31,10 @@ def slow(shop: SmallProject) -> SmallProject:
     return shop
 
 
-@pytest.fixture
-def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Verdicts hold for a second."""
-    monkeypatch.setattr(validity, "MINUTES", 1 / 60)
+def run_briefly(project: SmallProject, **options: Any) -> Settled:
+    """A run for which verdicts hold for a second."""
+    runner = project.runner(verdicts_hold=1.0)
+    return runner.run(runner.declarations.find(MAIL), **options)
 
 
 @contextmanager
@@ -62,10 +63,10 @@ def test_nothing_leaves_any_more_when_quiet_time_begins_meanwhile(slow: SmallPro
     assert list(sandbox.message_ids("smtp").values()) == [1] * 60
 
 
-def test_who_withdraws_while_others_get_their_message_gets_none(slow: SmallProject, sandbox: RunningSandbox, brief: None) -> None:
+def test_who_withdraws_while_others_get_their_message_gets_none(slow: SmallProject, sandbox: RunningSandbox) -> None:
     word = "insert into consent_state values ('p_9', 'email', 'newsletter', 'withdrawn', timestamp '2026-11-20 04:00')"
     with as_soon_as_mail_arrives(sandbox, lambda: slow.sql(word)):
-        settled = slow.run(MAIL, NOON)
+        settled = run_briefly(slow)
     assert settled.operations["add"] == {"planned": 60, "attempted": 59, "succeeded": 59, "failed": 0}
     assert [(outcome, code, rows) for outcome, code, _, rows in settled.reasons] == [("withheld", "CONSENT_WITHDRAWN", 1)]
     assert slow.outcomes(settled.run_id)["p_9"] == ("withheld", "CONSENT_WITHDRAWN")
@@ -73,16 +74,16 @@ def test_who_withdraws_while_others_get_their_message_gets_none(slow: SmallProje
     assert slow.books(settled.run_id)["sent"] == 59
 
 
-def test_what_a_run_has_sent_itself_counts_when_the_gate_is_asked_anew(slow: SmallProject, sandbox: RunningSandbox, brief: None) -> None:
+def test_what_a_run_has_sent_itself_counts_when_the_gate_is_asked_anew(slow: SmallProject, sandbox: RunningSandbox) -> None:
     slow.policy("frequency_caps", "caps:\n- {channel: email, messages: 1, days: 7}\n")
     slow.policy("channel_quotas", "quotas:\n- {channel: email, messages: 40, per: day}\n")
-    settled = slow.run(MAIL, NOON)
+    settled = run_briefly(slow)
     assert (settled.outcomes["sent"], settled.outcomes["withheld"]) == (40, 20)
     assert {code for _, code, _, _ in settled.reasons} == {"QUOTA"}
     assert list(sandbox.message_ids("smtp").values()) == [1] * 40
 
 
-def test_only_those_who_were_planned_are_asked_about_anew(slow: SmallProject, sandbox: RunningSandbox, brief: None) -> None:
+def test_only_those_who_were_planned_are_asked_about_anew(slow: SmallProject, sandbox: RunningSandbox) -> None:
     slow.people(25)
     joins = (
         "insert into dim_profiles select 'p_new', 'New', 'new@mail.example', null, null, 'Asia/Shanghai'",
@@ -91,28 +92,26 @@ def test_only_those_who_were_planned_are_asked_about_anew(slow: SmallProject, sa
     )
     approved = slow.plan(MAIL).plan_hash
     with as_soon_as_mail_arrives(sandbox, lambda: slow.sql(*joins)):
-        settled = slow.run(MAIL, NOON, plan_hash=approved)
+        settled = run_briefly(slow, plan_hash=approved)
     assert (settled.planned, settled.outcomes["sent"]) == (25, 25)
     assert slow.planned(MAIL) == [("add", "p_new", None)]
 
 
-def test_nothing_that_is_personal_stays_behind(slow: SmallProject, sandbox: RunningSandbox, brief: None) -> None:
+def test_nothing_that_is_personal_stays_behind(slow: SmallProject, sandbox: RunningSandbox) -> None:
     slow.people(25)
-    slow.run(MAIL, NOON)
+    run_briefly(slow)
     assert list(slow.project.plans.glob("*.rest*")) == []
 
 
-def test_who_dies_while_the_gate_is_asked_anew_sends_nobody_a_second_message(
-    slow: SmallProject, sandbox: RunningSandbox, brief: None
-) -> None:
-    fork = multiprocessing.get_context("fork")  # verdicts are as brief there as here
+def test_who_dies_while_the_gate_is_asked_anew_sends_nobody_a_second_message(slow: SmallProject, sandbox: RunningSandbox) -> None:
+    fork = multiprocessing.get_context("fork")
     for seconds in (1.5, 2.2, 2.9):
-        run = fork.Process(target=slow.run, args=(MAIL, NOON))
+        run = fork.Process(target=run_briefly, args=(slow,))
         run.start()
         time.sleep(seconds)
         run.kill()
         run.join()
-    settled = slow.run(MAIL, NOON)
+    settled = run_briefly(slow)
     came, held = sandbox.message_ids("smtp"), set(slow.held())
     assert set(came.values()) == {1}
     assert len(came) + len(held) >= 60, "who got nothing is held, and nobody is forgotten"

@@ -123,6 +123,32 @@ async def test_two_destinations_clients_share_one_rate(tmp_path: Path) -> None:
     assert script.times[-1] - script.times[0] > 0.4
 
 
+async def test_who_took_a_turn_makes_so_many_calls_without_waiting_and_no_more(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+    throttle = Throttle(ledger, "x/y", 0.001)
+
+    async def caller(turns: int, calls: int) -> None:
+        await throttle.take_turn(turns)
+        await asyncio.gather(*(throttle.wait() for _ in range(calls)))
+
+    await asyncio.wait_for(caller(1, 1), 60)  # there is no second before a quarter of an hour is over
+    waiting = asyncio.create_task(throttle.wait())
+    while (left := ledger.rows("select tokens from buckets")[0]["tokens"]) > -0.9:
+        await asyncio.sleep(0.01)
+    assert (left > -1.1, waiting.done()) == (True, False)
+    waiting.cancel()
+    throttle.close()
+
+
+async def test_turns_that_one_takes_are_nobody_elses(tmp_path: Path) -> None:
+    throttle = Throttle(Ledger(tmp_path / "ledger.db"), "x/y", 1.0)
+    await asyncio.create_task(throttle.take_turn(1))  # in a task of its own, and for it
+    other = asyncio.create_task(throttle.wait())
+    assert await asyncio.wait({other}, timeout=0.2) == (set(), {other})
+    await other
+    throttle.close()
+
+
 async def test_waiting_for_a_turn_does_not_hold_up_the_loop(tmp_path: Path) -> None:
     beats: list[Any] = []
 

@@ -14,7 +14,8 @@ from simple_salesforce import Salesforce as TheirClient
 from simple_salesforce import SalesforceLogin
 
 from connectors.base import Batch, Outcome, Row
-from connectors.crm.salesforce import Records, Salesforce
+from connectors.crm._salesforce_upsert import Records
+from connectors.crm.salesforce import Salesforce
 from connectors.sandbox import Sandbox
 
 KEY, SECRET, USER = "sandbox-salesforce-consumer-key", "sandbox-salesforce-consumer-secret", "integration@sluice.example"

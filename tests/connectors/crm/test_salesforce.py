@@ -30,7 +30,9 @@ from simple_salesforce.exceptions import SalesforceAuthenticationFailed, Salesfo
 
 from connectors.base import Batch, ConnectorError, Fatal, Outcome, Refused, Row, Transient, Unanswered
 from connectors.crm import _salesforce_session
-from connectors.crm.salesforce import Custom, Leads, Members, Records, Salesforce
+from connectors.crm._salesforce_members import Members
+from connectors.crm._salesforce_upsert import Custom, Leads, Records
+from connectors.crm.salesforce import Salesforce
 from connectors.sandbox import Fault, Sandbox
 
 # -- tokens ---------------------------------------------------------------------------------------------------------------

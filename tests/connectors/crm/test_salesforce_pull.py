@@ -15,7 +15,7 @@ from salesforce_org import (
 )
 
 from connectors.base import Fatal, Pulled
-from connectors.crm.salesforce import Custom, Leads
+from connectors.crm._salesforce_upsert import Custom, Leads
 from connectors.sandbox import Sandbox
 
 

@@ -7,6 +7,7 @@ import pytest
 from mock_kafka import mock_kafka, records
 
 from connectors.base import Batch, Fatal, Outcome, Row, Transient
+from connectors.data._kafka_cluster import Cluster, configuration
 from connectors.data.kafka import Kafka, Topic
 
 
@@ -82,26 +83,26 @@ async def test_a_password_is_not_sent_in_the_clear() -> None:
 
 def test_servers_encryption_and_login_are_what_the_options_say() -> None:
     options = Kafka.Options(username="u", password="p", further_servers=["b.example:9093"], mechanism="PLAIN")
-    made = Kafka(options, None, "kafka://a.example:9093")._configuration()
+    made = configuration("kafka://a.example:9093", options)
     assert made["bootstrap.servers"] == "a.example:9093,b.example:9093"
     assert made["security.protocol"] == "SASL_SSL"
     assert (made["sasl.mechanism"], made["sasl.username"], made["sasl.password"]) == ("PLAIN", "u", "p")
     assert made["enable.idempotence"]
-    assert Kafka(Kafka.Options(), None, "kafka://127.0.0.1")._configuration()["security.protocol"] == "PLAINTEXT"
-    assert Kafka(Kafka.Options(), None, "kafka://a.example")._configuration()["security.protocol"] == "SSL"
+    assert configuration("kafka://127.0.0.1", Kafka.Options())["security.protocol"] == "PLAINTEXT"
+    assert configuration("kafka://a.example", Kafka.Options())["security.protocol"] == "SSL"
 
 
 @pytest.mark.parametrize(("code", "said"), [("UNKNOWN_TOPIC_OR_PART", "no such topic"), ("TOPIC_AUTHORIZATION_FAILED", "may not write")])
-async def test_what_speaks_of_the_topic_stops_the_run(code: str, said: str) -> None:
+def test_what_speaks_of_the_topic_stops_the_run(code: str, said: str) -> None:
     import confluent_kafka
 
-    async with connector() as topic:
-        topic._sorted(confluent_kafka.KafkaError(getattr(confluent_kafka.KafkaError, code)))
-        assert topic._refusal is not None
-        assert said in topic._refusal.reason
+    cluster = Cluster(f"kafka://{mock_kafka()}", Kafka.Options())
+    cluster.sort(confluent_kafka.KafkaError(getattr(confluent_kafka.KafkaError, code)))
+    assert cluster.refusal is not None
+    assert said in cluster.refusal.reason
 
 
 async def test_without_the_client_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.data.kafka.kafka", None)
+    monkeypatch.setattr("connectors.data._kafka_cluster.kafka", None)
     with pytest.raises(Fatal, match=r"pip install sluice\[kafka\]"):
         await connector().deliver(batch("x", {"email": "a"}))

@@ -27,8 +27,8 @@ from hypothesis import strategies as st
 from mail_rows import mail, templated
 from specimens import ses as specimen
 
-from connectors.base import BadSignature, Batch, Callback, ConnectorError, Fatal, Outcome, Refused, Row, Transient, Unanswered
-from connectors.email._sigv4 import signed
+from connectors._sigv4 import Signer
+from connectors.base import BadSignature, Batch, Callback, ConnectorError, Fatal, Outcome, Refused, Row, SecretStr, Transient, Unanswered
 from connectors.email.ses import Ses
 from connectors.sandbox import Fault, Pending, Sandbox
 from connectors.sandbox.ses import CERTIFICATE, P, Q
@@ -78,7 +78,6 @@ async def result(what: Batch, answer: httpx.Response) -> list[Outcome] | Connect
 )
 def test_the_signature_equals_botocores(address: str, body: bytes, token: str | None) -> None:
     url = f"https://email.eu-west-1.amazonaws.com/v2/email/suppression/addresses/a{quote(address, safe='')}"
-    headers = {"content-type": "application/json"} | ({"x-amz-security-token": token} if token else {})
     request = AWSRequest("PUT", url, {"content-type": "application/json"}, body)
     signer = SigV4Auth(Credentials("id", "secret", token), "ses", "eu-west-1")
     request.context["timestamp"] = "20261031T020000Z"
@@ -86,7 +85,8 @@ def test_the_signature_equals_botocores(address: str, body: bytes, token: str | 
     if token:
         request.headers["X-Amz-Security-Token"] = token
     theirs = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
-    ours = signed("PUT", url, headers, body, "id", "secret", "eu-west-1", "ses", NOW)
+    signing = Signer("ses", "eu-west-1", "id", SecretStr("secret"), SecretStr(token) if token else None)
+    ours = signing.signed("PUT", url, {"content-type": "application/json"}, body, NOW)
     assert ours["authorization"].endswith(f"Signature={theirs}")
 
 

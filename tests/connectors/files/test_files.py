@@ -18,9 +18,9 @@ from botocore.credentials import Credentials
 from running_s3 import BUCKET, running_s3
 from running_sftp import PASSWORD, Serving, running_sftp
 
-from connectors.base import Batch, ConnectorError, Fatal, Outcome, Row, Transient, Unanswered
+from connectors._sigv4 import Signer
+from connectors.base import Batch, ConnectorError, Fatal, Outcome, Row, SecretStr, Transient, Unanswered
 from connectors.files._formats import Rows
-from connectors.files._sigv4 import signed
 from connectors.files.file import File
 from connectors.files.s3 import S3
 from connectors.files.sftp import Sftp
@@ -172,13 +172,12 @@ async def test_amazon_s_own_client_finds_what_was_put(http: httpx.AsyncClient) -
 def test_the_signature_is_the_sdk_s(path: str, token: str | None) -> None:
     at = datetime(2026, 10, 31, 2, 3, 4, tzinfo=UTC)
     body = "内容 🎉".encode()
-    headers = {"host": "s3.eu-west-1.amazonaws.com", "content-type": "text/csv;   charset=utf-8"}
-    if token:
-        headers["x-amz-security-token"] = token
-    ours = signed("PUT", path, headers, body, at, "eu-west-1", "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
-    theirs = AWSRequest("PUT", f"https://s3.eu-west-1.amazonaws.com{path}", {"Content-Type": headers["content-type"]}, body)
+    url, kind, key = f"https://s3.eu-west-1.amazonaws.com{path}", "text/csv;   charset=utf-8", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+    signing = Signer("s3", "eu-west-1", "AKIDEXAMPLE", SecretStr(key), SecretStr(token) if token else None)
+    ours = signing.signed("PUT", url, {"content-type": kind}, body, at)
+    theirs = AWSRequest("PUT", url, {"Content-Type": kind}, body)
     theirs.context["timestamp"] = "20261031T020304Z"
-    signer = S3SigV4Auth(Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", token), "s3", "eu-west-1")
+    signer = S3SigV4Auth(Credentials("AKIDEXAMPLE", key, token), "s3", "eu-west-1")
     theirs.headers["X-Amz-Date"] = theirs.context["timestamp"]
     theirs.headers["X-Amz-Content-SHA256"] = signer.payload(theirs)
     if token:

@@ -16,6 +16,10 @@ from activation.engine.segments.tree import Known, Rule, read
 from activation.engine.yaml_file import YamlFile
 
 AS_OF = datetime(2026, 6, 30, 12, 0)
+# In SQL: the same moment, what has been seen of people by then, and who they are.
+NOW = f"timestamp '{AS_OF}'"
+SEEN = f"from fct_events e where profile_id is not null and not is_bot and occurred_at <= {NOW}"
+EVERYBODY = "select profile_id from dim_profiles where not is_test"
 EVENTS = ("Product Viewed", "Product Added", "Order Paid", "Pricing Viewed")
 STAGES = ("visitor", "subscriber", "lead", "mql", "sql", "opportunity", "customer")
 
@@ -170,3 +174,18 @@ def members(connection: duckdb.DuckDBPyConnection, segment: Rule) -> dict[str, s
     rows = connection.execute(sql).fetchall()
     assert len(rows) == len({row[0] for row in rows}), "somebody is in it twice"
     return dict(rows)
+
+
+def those(condition: str) -> str:
+    """SQL for the people of whom a condition holds."""
+    return f"{EVERYBODY} and ({condition})"
+
+
+def did(condition: str) -> str:
+    """SQL for the people of whom something was seen that a condition holds of."""
+    return those(f"profile_id in (select profile_id {SEEN} and {condition})")
+
+
+def by_hand(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
+    """The people whom an analyst's SQL finds."""
+    return {row[0] for row in connection.execute(sql).fetchall()}
