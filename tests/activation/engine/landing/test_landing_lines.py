@@ -138,6 +138,13 @@ def test_an_encoding_can_be_declared(place: LandingPlace, name: str, content: st
     assert place.rows(f"select payload->>'id' from raw.{name}") == [("王小明𠮷",)]
 
 
+def test_half_a_character_is_no_text_whatever_the_encoding_says(place: LandingPlace) -> None:
+    for name, kind, line in (("clicks", "jsonl", '{"id":"+2D0-"}'), ("people", "csv", "id,city\n1,+2D0-")):
+        place.source(name, f"files: {name}/*.{kind}\nformat: {kind}\nkey: [[id]]\nencoding: utf-7\n")
+        assert place.land_one(f"{name}/a.{kind}", line).landed == 0
+    assert reasons(place) == [(1, "is not utf-7 text (half a character at 8)"), (2, "is not utf-7 text (half a character at 3)")]
+
+
 # -- CSV --------------------------------------------------------------------------------------------------------------------
 
 
