@@ -45,5 +45,9 @@ def test_events_land_once_and_as_they_came_first_however_little_is_remembered(
     assert (report.landed, report.duplicates) == (60, len(ids) - 60)
     firsts = {str(i): str(ids.index(i)) for i in ids}
     assert dict(place.rows("select _event_id, payload->>'n' from raw.clicks")) == firsts
-    again = place.land_one("clicks/again.jsonl", "".join(f'{{"id":{i}}}\n' for i in (*range(60, 70), *ids, 60)))
+    more = [*range(60, 70), *ids, 60]
+    again = place.land_one("clicks/again.jsonl", "".join(f'{{"id":{i},"n":{n}}}\n' for n, i in enumerate(more)))
     assert (again.landed, again.duplicates) == (10, len(ids) + 1)
+    assert (
+        dict(place.rows("select _event_id, payload->>'n' from raw.clicks")) == {str(i): str(more.index(i)) for i in range(60, 70)} | firsts
+    )
