@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import BinaryIO, Self, cast
 
 LONGEST_LINE = 64 * 1024 * 1024  # bytes; a file without line ends must not fill the memory
+READ_AHEAD = 1024 * 1024  # bytes
 
 
 class PlainFile:
@@ -50,8 +51,8 @@ def _open(path: Path) -> BinaryIO:
     if path.suffix == ".gz":
         return cast(BinaryIO, gzip.open(path, "rb"))
     try:
-        return path.open("rb")
+        return path.open("rb", READ_AHEAD)
     except FileNotFoundError:
         if path.suffix != ".open":
             raise
-        return path.with_suffix("").open("rb")  # the collector has finished it since it was found
+        return path.with_suffix("").open("rb", READ_AHEAD)  # the collector has finished it since it was found

@@ -85,12 +85,8 @@ class Incoming:
         )
 
     def _add_events(self, lines: pa.Table, came_with: list[Any]) -> None:
-        self._connection.register("arrow_rows", lines)
-        try:
-            query = f"select _event_id, hash(_event_id) as hash from (select {_key(self._source)} as _event_id from arrow_rows)"
-            ids = self._connection.execute(query).to_arrow_table()
-        finally:
-            self._connection.unregister("arrow_rows")
+        query = f"select _event_id, hash(_event_id) as hash from (select {_key(self._source)} as _event_id from lines)"
+        ids = self._connection.execute(query).to_arrow_table()
         came = self._may_have_come(ids["hash"].to_numpy())
         rows = lines.append_column("_event_id", ids["_event_id"]).append_column("came", pa.array(came))
         self._insert(f"{self._table} select _event_id, ?, ?, ?, line, ?, text from arrow_rows where not came", rows, came_with)
@@ -112,12 +108,9 @@ class Incoming:
             self._waiting = []
         return self._seen.sift(hashes)
 
-    def _insert(self, into: str, rows: pa.Table, parameters: list[Any]) -> int:
-        self._connection.register("arrow_rows", rows)
-        try:
-            inserted = self._connection.execute(f"insert into {into}", parameters).fetchone()
-        finally:
-            self._connection.unregister("arrow_rows")
+    def _insert(self, into: str, arrow_rows: pa.Table, parameters: list[Any]) -> int:
+        """DuckDB reads `arrow_rows` where they stand, by the name of the variable: what is registered, a transaction holds to its end."""
+        inserted = self._connection.execute(f"insert into {into}", parameters).fetchone()
         return int(inserted[0]) if inserted else 0
 
     def keep_new(self) -> dict[str, int]:

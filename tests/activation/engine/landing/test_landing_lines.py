@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 
+import pyarrow as pa
 import pytest
-from landing_place import LandingPlace
+from landing_place import NOON, LandingPlace
 
 from activation.engine.declarations import Declarations
-from activation.engine.landing import chunk, plain_file
+from activation.engine.landing import chunk, land, plain_file
 from activation.engine.landing.lines import chunks
 
 
@@ -240,6 +241,16 @@ def test_no_chunk_holds_more_than_its_share(place: LandingPlace, monkeypatch: py
     sizes = [len(part.lines) + len(part.bad) for part in chunks(path, Declarations.load(place.project).sources["people"])]
     assert max(sizes) == 100
     assert sum(sizes) == 1_000
+
+
+def test_what_is_written_is_not_held_to_the_end_of_the_landing(place: LandingPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunk, "CHUNK_BYTES", 64 * 1024)
+    place.file("clicks/a.jsonl", "".join(f'{{"id":{i},"note":"{"x" * 1_000}"}}\n' for i in range(4_000)))
+    before, held = pa.total_allocated_bytes(), []
+    declarations = Declarations.load(place.project)
+    land(place.project, declarations, [place.inbox], NOON, progress=lambda *_: held.append(pa.total_allocated_bytes() - before))
+    assert len(held) > 50
+    assert max(held) < 1024 * 1024
 
 
 def test_a_huge_line_lands(place: LandingPlace) -> None:
