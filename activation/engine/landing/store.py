@@ -120,12 +120,13 @@ class Incoming:
         versions. A version that landed before word for word keeps its id, with a count behind it.
         """
         self._connection.execute("reset threads")
-        # Which rows are new is found without their payloads, and these are moved once, in the order in which they came.
-        self._connection.execute(f"create or replace temporary table fresh as {self._fresh()}")
-        self._connection.execute(
-            f"insert into {self._table} select fresh._event_id, _source, _batch_id, _file, _line, _landed_at, payload "
-            "from incoming join fresh using (arrival)"
-        )
+        if self._connection.execute("select count(*) from incoming").fetchone() != (0,):
+            # Which rows are new is found without their payloads, and these are moved once, in the order in which they came.
+            self._connection.execute(f"create or replace temporary table fresh as {self._fresh()}")
+            self._connection.execute(
+                f"insert into {self._table} select fresh._event_id, _source, _batch_id, _file, _line, _landed_at, payload "
+                "from incoming join fresh using (arrival)"
+            )
         landed = self._connection.execute(f"select _file, count(*) from {self._table} where _batch_id = ? group by 1", [self._batch_id])
         return dict(landed.fetchall())
 
