@@ -19,7 +19,7 @@ from activation.engine.declarations import Declarations
 from activation.engine.errors import UsageError
 from activation.engine.landing import fields, spool
 from activation.engine.landing.lines import chunks
-from activation.engine.landing.store import add_chunk, begin, create_table, keep_new
+from activation.engine.landing.store import Incoming, create_table
 from activation.engine.project import Project
 from activation.engine.specs import Source
 from activation.engine.warehouse import opened, quote, transaction
@@ -154,45 +154,41 @@ def _land_source(
     spooled = source.model_copy(update={"format": "jsonl"})  # the spool holds lines of JSON, whatever files of this source are
     # A chunk is written while the next one is read: DuckDB does without the interpreter meanwhile.
     with transaction(connection), ThreadPoolExecutor(1, "landing") as writer:
-        begin(connection)
+        incoming = Incoming(connection, name, source, batch_id)
         landed_at = _landed_at(connection, name, source, now)
         noted: list[tuple[str, str, int, int, int]] = []
         seen: set[tuple[str, str]] = set()
+        landed_before = _landed_before(connection, name, [_shown(project, path) for path in files])
+        written: Future[int] | None = None
         for path in files:
-            is_open = path.suffix == ".open"
-            shown = project.relative(path.with_suffix("") if is_open else path)  # one name for a spooled file, open or closed
+            is_open, shown = path.suffix == ".open", _shown(project, path)
             digest = "" if is_open else _digest(path)
-            known = connection.execute(
-                "select sha256, declared from raw.files where _source = ? and file = ? order by _landed_at desc, _batch_id desc limit 1",
-                [name, shown],
-            ).fetchone()
+            known = landed_before.get(shown)
             if known == (digest, declared):
                 report.files_known += 1
                 continue
-            if known and known[0] == digest:
-                # The same bytes under a new declaration: what is still wrong with them is found again.
-                connection.execute("delete from raw.quarantine where _source = ? and _file = ?", [name, shown])
             report.files += 1
             read = bad = 0
-            is_spooled = project.spool in path.parents
-            read_as = spooled if is_spooled else source
-            written: Future[int] | None = None
+            read_as = spooled if project.spool in path.parents else source
+            # The same bytes under a new declaration: what is still wrong with them is found again.
+            is_anew = known is not None and known[0] == digest
             for chunk in chunks(path, read_as, whole_lines_only=is_open):
                 report.quarantined += written.result() if written else 0
-                written = writer.submit(add_chunk, connection, name, source, shown, chunk, batch_id, landed_at, is_spooled)
+                written = writer.submit(incoming.add, shown, landed_at, chunk, is_anew)
+                is_anew = False
                 seen |= chunk.fields
                 read += len(chunk.lines) + len(chunk.bad)
                 bad += len(chunk.bad)
                 if progress:
                     progress(name, report.read + read, len(files))
-            report.quarantined += written.result() if written else 0
             report.read += read
             if digest:
                 noted.append((shown, digest, path.stat().st_size, read, bad))
             if source.kind == "records":
                 landed_at += timedelta(microseconds=1)  # what came in a later file is later, whatever its line
+        report.quarantined += written.result() if written else 0
         report.new_fields, report.changed_fields = fields.note(connection, name, seen, landed_at, batch_id)
-        landed_by_file = keep_new(connection, name, source, batch_id)
+        landed_by_file = incoming.keep_new()
         report.landed = sum(landed_by_file.values())
         report.duplicates = report.read - report.quarantined - report.landed
         for shown, digest, size, read, bad in noted:
@@ -202,6 +198,21 @@ def _land_source(
                 [name, shown, digest, declared, size, read, landed, read - bad - landed, bad, batch_id, landed_at],
             )
     return report
+
+
+def _shown(project: Project, path: Path) -> str:
+    """What a file is called in the warehouse: one name for a spooled file, open or closed."""
+    return project.relative(path.with_suffix("") if path.suffix == ".open" else path)
+
+
+def _landed_before(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """The digest of the content of each file, and of the declaration, with which it landed last."""
+    rows = connection.execute(
+        "select file, sha256, declared from raw.files where _source = ? and file in (select unnest(?::varchar[])) "
+        "qualify row_number() over (partition by file order by _landed_at desc, _batch_id desc) = 1",
+        [name, list(files)],
+    ).fetchall()
+    return {file: (digest, declared) for file, digest, declared in rows}
 
 
 def _landed_at(connection: duckdb.DuckDBPyConnection, name: str, source: Source, now: datetime) -> datetime:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,88 +10,92 @@ import orjson
 
 from activation.engine.specs import Source
 
-CHUNK_BYTES = 32 * 1024 * 1024
+CHUNK_BYTES = 16 * 1024 * 1024
 CHUNK_ROWS = 100_000
 DEEPEST = 3  # levels of fields that are noted
 KINDS = {str: "string", int: "number", float: "number", bool: "boolean", dict: "object", list: "array"}
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where objects stand in a line, and what they looked like so far (keys, then types) with the objects below each."""
+
+    prefix: str = ""
+    depth: int = 1
+    shapes: dict[tuple[object, ...], list[tuple[str, _Place]]] = field(default_factory=dict)
 
 
 @dataclass
 class Chunk:
     """As much of a file as is held at once. `bad` is (line, reason, content); `fields` are (dotted field, kind).
 
-    What is in `texts` is JSON by the letter (no NaN, no trailing comma) and not nested deeper than a parser goes: DuckDB accepts the
-    first, and some of its functions crash the process on the second.
+    What is in `texts` is UTF-8 and JSON by the letter (no NaN, no trailing comma), and not nested deeper than a parser goes: DuckDB accepts
+    the former, and some of its functions crash the process on the latter.
     """
 
     source: Source
     lines: list[int] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
+    texts: list[bytes] = field(default_factory=list)
     bad: list[tuple[int, str, str]] = field(default_factory=list)
     fields: set[tuple[str, str]] = field(default_factory=set)
     _bytes: int = 0
-    _shapes: dict[tuple[object, ...], list[tuple[str, str]]] = field(default_factory=dict, repr=False)  # what lies below an object
+
+    def __post_init__(self) -> None:
+        self._places = {"": _Place()}
+        self._top = self._places[""]
+        self._required = [(path, path.split(".")) for path in self.source.required]
 
     @property
     def full(self) -> bool:
         return self._bytes >= CHUNK_BYTES or len(self.lines) + len(self.bad) >= CHUNK_ROWS
 
-    @property
-    def last_line(self) -> int:
-        """The last line in it, good or bad; 0 when it is empty."""
-        return max([*self.lines[-1:], *(line for line, _, _ in self.bad)], default=0)
-
-    def leave_out(self, until: int) -> None:
-        """Forget the lines up to `until`: they have landed before."""
-        kept = bisect_right(self.lines, until)
-        self.lines, self.texts = self.lines[kept:], self.texts[kept:]
-        self.bad = [line for line in self.bad if line[0] > until]
-
-    def take_text(self, line: int, text: str) -> None:
-        """One JSON text, kept exactly as it came."""
+    def take_text(self, line: int, text: bytes) -> bool:
+        """One JSON text, kept exactly as it came. False when it is none, and then nothing is kept."""
         try:
             value = orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            self.reject(line, f"is not valid JSON: {error.msg} at character {error.pos + 1}", text)
-            return
+        except orjson.JSONDecodeError:
+            return False
         if type(value) is not dict:
-            self.reject(line, "is not a JSON object", text)
+            self.reject(line, "is not a JSON object", text.decode())
         else:
             self.take(line, text, value)
+        return True
 
-    def take(self, line: int, text: str, value: Mapping[str, Any]) -> None:
+    def take(self, line: int, text: bytes, value: Mapping[str, Any]) -> None:
         """One JSON object, with its text."""
-        if self.source.required:
-            missing = [path for path in self.source.required if not _has(value, path)]
-            if missing:
-                names = " and ".join(f"`{path}`" for path in missing)
-                self.reject(line, f"has no value for {names}, which this source requires", text)
+        for _, parts in self._required:
+            if not _has(value, parts):
+                names = " and ".join(f"`{path}`" for path, parts in self._required if not _has(value, parts))
+                self.reject(line, f"has no value for {names}, which this source requires", text.decode())
                 return
         self.lines.append(line)
         self.texts.append(text)
         self._bytes += len(text)
-        self._note(value, "", 1)
+        self._note(value, self._top)
 
     def reject(self, line: int, reason: str, content: str) -> None:
         """One line that cannot land."""
         self.bad.append((line, reason, content))
         self._bytes += len(content)
 
-    def _note(self, value: Mapping[str, Any], prefix: str, depth: int) -> None:
-        # Most objects look like one before; then nothing is built but these tuples, and it is known what lies below.
-        shape = (prefix, tuple(value), tuple(map(type, value.values())))
-        below = self._shapes.get(shape)
+    def _note(self, value: Mapping[str, Any], place: _Place) -> None:
+        # Most objects look like one before; then nothing is built but this tuple, and it is known what lies below.
+        shape = (*value, *map(type, value.values()))
+        below = place.shapes.get(shape)
         if below is None:
-            self.fields.update((f"{prefix}{key}", KINDS[type(item)]) for key, item in value.items() if item is not None)
-            objects = [key for key, item in value.items() if type(item) is dict] if depth < DEEPEST else []
-            below = self._shapes[shape] = [(key, f"{prefix}{key}.") for key in objects]
-        for key, path in below:
-            self._note(value[key], path, depth + 1)
+            below = place.shapes[shape] = self._learn(value, place.prefix, place.depth)
+        for key, inner in below:
+            self._note(value[key], inner)
+
+    def _learn(self, value: Mapping[str, Any], prefix: str, depth: int) -> list[tuple[str, _Place]]:
+        self.fields.update((f"{prefix}{key}", KINDS[type(item)]) for key, item in value.items() if item is not None)
+        objects = [key for key, item in value.items() if type(item) is dict] if depth < DEEPEST else []
+        return [(key, self._places.setdefault(f"{prefix}{key}.", _Place(f"{prefix}{key}.", depth + 1))) for key in objects]
 
 
-def _has(value: Mapping[str, Any], path: str) -> bool:
-    """Whether there is something at a dotted path; blank text is nothing."""
+def _has(value: Mapping[str, Any], parts: Sequence[str]) -> bool:
+    """Whether there is something at the end of a path; blank text is nothing."""
     item: Any = value
-    for part in path.split("."):
+    for part in parts:
         item = item.get(part) if isinstance(item, dict) else None
     return item is not None and not (isinstance(item, str) and not item.strip())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections import deque
 from collections.abc import Iterator
@@ -37,18 +38,36 @@ def chunks(path: Path, source: Source, whole_lines_only: bool = False) -> Iterat
 
 def _json_lines(file: PlainFile, source: Source, whole_lines_only: bool) -> Iterator[Chunk]:
     chunk = Chunk(source)
+    is_utf8 = codecs.lookup(source.encoding).name == "utf-8"
     for line in file:
         if whole_lines_only and not line.endswith(b"\n"):
             break
-        text, wrong = _decode(line, file.cut, source.encoding)
-        if wrong:
-            chunk.reject(file.number, wrong, _without_end(text))
-        elif text.strip(" \t\r\n"):
-            chunk.take_text(file.number, _without_end(text))
+        # Nearly every line is good as it is. Only of the others it is asked what they are, and what is wrong with them.
+        if file.cut or not is_utf8 or not chunk.take_text(file.number, line.removesuffix(b"\n").removesuffix(b"\r")):
+            _take_carefully(chunk, file, line, source.encoding)
         if chunk.full:
             yield chunk
             chunk = Chunk(source)
     yield chunk
+
+
+def _take_carefully(chunk: Chunk, file: PlainFile, line: bytes, encoding: str) -> None:
+    text, wrong = _decode(line, file.cut, encoding)
+    if not wrong and not text.strip(" \t\r\n"):
+        return
+    text = _without_end(text)
+    if not wrong and not chunk.take_text(file.number, text.encode()):
+        wrong = _json_fault(text)
+    if wrong:
+        chunk.reject(file.number, wrong, text)
+
+
+def _json_fault(text: str) -> str:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        return f"is not valid JSON: {error.msg} at character {error.pos + 1}"
+    return ""
 
 
 def _decode(line: bytes, cut: bool, encoding: str) -> tuple[str, str]:
@@ -56,7 +75,11 @@ def _decode(line: bytes, cut: bool, encoding: str) -> tuple[str, str]:
     if cut:
         return line[:1000].decode(encoding, "replace"), f"is longer than {LONGEST_LINE:,} bytes"
     try:
-        return line.decode(encoding), ""
+        text = line.decode(encoding)
+        text.encode()
+        return text, ""
+    except UnicodeEncodeError as error:  # UTF-7 and the like can say half a surrogate pair, which is nothing
+        return text.encode("utf-8", "backslashreplace").decode(), f"is not {encoding} text (half a character at {error.start + 1})"
     except UnicodeDecodeError as error:
         return line.decode(encoding, "backslashreplace"), f"is not {encoding} text (byte {error.start + 1})"
 
@@ -72,6 +95,7 @@ class _Lines:
         self.file, self.encoding = file, encoding
         self.taken: list[tuple[int, str, str]] = []  # number, text, what is wrong
         self._waiting: deque[tuple[int, str, str]] = deque()
+        self._unread = iter(file)
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -86,7 +110,7 @@ class _Lines:
         return line[1]
 
     def _read(self) -> tuple[int, str, str]:
-        line = next(self.file)
+        line = next(self._unread)
         return self.file.number, *_decode(line, self.file.cut, self.encoding)
 
     def give_back(self) -> tuple[int, str]:
@@ -128,7 +152,7 @@ def _csv_rows(file: PlainFile, source: Source) -> Iterator[Chunk]:
             chunk.reject(number, f"has {len(row)} columns where the header has {len(header)}", text)
         else:
             value = {name: cell if cell != "" else None for name, cell in zip(header, row, strict=True)}
-            chunk.take(number, orjson.dumps(value).decode(), value)
+            chunk.take(number, orjson.dumps(value), value)
         if chunk.full:
             yield chunk
             chunk = Chunk(source)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
-
-import duckdb
 
 from activation.engine.project import Project
 from activation.engine.specs import Source
@@ -38,15 +35,3 @@ def retire(project: Project, files: Mapping[str, Sequence[Path]]) -> None:
             if path.suffix == ".jsonl":
                 folder.mkdir(parents=True, exist_ok=True)
                 os.replace(path, folder / path.name)
-
-
-def last_line(connection: duckdb.DuckDBPyConnection, source: str, file: str) -> int:
-    """The last line of a file that was read while it was still being written; 0 when it was not."""
-    row = connection.execute("select max(rows) from raw.files where _source = ? and file = ? and sha256 = ''", [source, file]).fetchone()
-    return int(row[0]) if row and row[0] is not None else 0
-
-
-def note_line(connection: duckdb.DuckDBPyConnection, source: str, file: str, line: int, batch_id: str, landed_at: datetime) -> None:
-    """Remember how far an open file was read, so that the next landing goes on from there."""
-    connection.execute("delete from raw.files where _source = ? and file = ? and sha256 = ''", [source, file])
-    connection.execute("insert into raw.files values (?, ?, '', 0, ?, 0, 0, 0, ?, ?)", [source, file, line, batch_id, landed_at])

@@ -1,19 +1,25 @@
 """Rows on their way into `raw`, set-based and in one transaction.
 
-Events of the spool go straight there, for nearly all of them are new, and payloads are what is dear to move; those that had landed before
-are taken away at the end. What files hold, which may have grown since they landed, waits in a temporary table until it is known what is new.
+Events that are new for sure go straight there, for they are nearly all, and payloads are what is dear to move. What may have come before
+waits in a temporary table until it is known what is new: events whose id may have been here, and records, of which every version counts.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from activation.engine.landing.chunk import Chunk
+from activation.engine.landing.seen_ids import SeenIds
 from activation.engine.specs import Source
 from activation.engine.warehouse import quote
+
+WORTH = 50  # ids that are there are gone through in the time in which one event waits and is moved again
 
 
 def create_table(connection: duckdb.DuckDBPyConnection, name: str) -> None:
@@ -24,104 +30,129 @@ def create_table(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     )
 
 
-def begin(connection: duckdb.DuckDBPyConnection) -> None:
-    """An empty `incoming`."""
-    connection.execute(
-        "create or replace temporary table incoming (arrival bigint, _event_id varchar, record_key varchar, version varchar, _source varchar, "
-        "_batch_id varchar, _file varchar, _line bigint, _landed_at timestamp, payload json)"
-    )
-    connection.execute("create or replace temporary sequence arrivals")
+class Incoming:
+    """What one landing brings for `raw.<name>`, in the caller's transaction: `add` for every chunk, then `keep_new`, once.
 
-
-def add_chunk(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    source: Source,
-    file: str,
-    chunk: Chunk,
-    batch_id: str,
-    landed_at: datetime,
-    is_spooled: bool = False,
-) -> int:
-    """Take in a chunk, and its bad lines into quarantine. Returns how many lines are new there: a line is kept once."""
-    key, version = _key(source), _version(source)
-    if source.kind == "events" and is_spooled:
-        into = f"raw.{quote(name)} select {key}, ?, ?, ?, line, ?, text from chunk_lines"
-    else:
-        identity = "record_key" if source.kind == "events" else "record_key || '@' || version || '@' || md5(text)"
-        into = (
-            f"incoming select nextval('arrivals'), {identity}, record_key, version, ?, ?, ?, line, ?, text from "
-            f"(select line, text, {key} as record_key, {version} as version from chunk_lines)"
-        )
-    connection.register("chunk_lines", pa.table({"line": pa.array(chunk.lines, pa.int64()), "text": pa.array(chunk.texts, pa.string())}))
-    try:
-        connection.execute(f"insert into {into}", [name, batch_id, file, landed_at])
-    finally:
-        connection.unregister("chunk_lines")
-    if not chunk.bad:
-        return 0
-    numbers, reasons, contents = zip(*chunk.bad, strict=True)
-    bad = {"line": pa.array(numbers, pa.int64()), "reason": pa.array(reasons, pa.string()), "content": pa.array(contents, pa.string())}
-    connection.register("chunk_bad", pa.table(bad))
-    try:
-        inserted = connection.execute(
-            "insert into raw.quarantine select ?, ?, ?, line, reason, content, ? from chunk_bad where (line, content) not in "
-            "(select (_line, content) from raw.quarantine where _source = ? and _file = ?)",
-            [name, batch_id, file, landed_at, name, file],
-        ).fetchone()
-    finally:
-        connection.unregister("chunk_bad")
-    return int(inserted[0]) if inserted else 0
-
-
-def keep_new(connection: duckdb.DuckDBPyConnection, name: str, source: Source, batch_id: str) -> dict[str, int]:
-    """Leave in `raw.<name>` what is new of a batch; how many rows of each file were. Events are new by id.
-
-    A record is new when it differs from the latest that landed for its key (and version, where the source has one): A, B, A is three
-    versions. A version that landed before word for word keeps its id, with a count behind it.
+    Nothing is deleted from `raw`: DuckDB writes what a transaction inserts as it comes, but throws that away and writes it all again at
+    the end when one row of it was deleted.
     """
-    table = f"raw.{quote(name)}"
-    if source.kind == "events":
-        # Rows of one transaction are numbered in the order in which they came.
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, name: str, source: Source, batch_id: str) -> None:
+        self._connection, self._name, self._source, self._batch_id = connection, name, source, batch_id
+        self._table = f"raw.{quote(name)}"
+        self._waiting: list[NDArray[np.uint64]] = []
+        self._seen: SeenIds | None = None
         connection.execute(
-            f"""
-            delete from {table} where rowid in (
-                select rowid from (
-                    select rowid, _event_id, row_number() over (partition by _event_id order by rowid) as nth from {table} where _batch_id = $batch
-                ) as came
-                where nth > 1 or _event_id in (select _event_id from {table} where _batch_id is distinct from $batch)
-            )
-            """,
-            {"batch": batch_id},
+            "create or replace temporary table incoming (arrival bigint, _event_id varchar, record_key varchar, version varchar, _source varchar, "
+            "_batch_id varchar, _file varchar, _line bigint, _landed_at timestamp, payload json)"
         )
-        fresh = f"select min(arrival) as arrival, _event_id from incoming where _event_id not in (select _event_id from {table}) group by _event_id"
-    else:
-        landed = "payload::varchar"
-        fresh = f"""
+        connection.execute("create or replace temporary sequence arrivals")
+        self._there = (connection.execute(f"select count(*) from {self._table}").fetchone() or (0,))[0]
+        # An insert of several threads gathers small pieces and compresses them again; the other core reads the next chunk meanwhile.
+        connection.execute("set threads = 1")
+
+    def add(self, file: str, landed_at: datetime, chunk: Chunk, is_anew: bool = False) -> int:
+        """Take in a chunk of a file, and its bad lines into quarantine. Returns how many lines are new there: a line is kept once.
+
+        `is_anew`: the file is read once more from its beginning, and what is in quarantine of it is forgotten first.
+        """
+        if is_anew:
+            self._connection.execute("delete from raw.quarantine where _source = ? and _file = ?", [self._name, file])
+        lines = pa.table({"line": pa.array(chunk.lines, pa.int64()), "text": pa.array(chunk.texts, pa.binary()).cast(pa.string())})
+        came_with = [self._name, self._batch_id, file, landed_at]
+        if self._source.kind == "events":
+            self._add_events(lines, came_with)
+        else:
+            self._add_records(lines, came_with)
+        if not chunk.bad:
+            return 0
+        numbers, reasons, contents = zip(*chunk.bad, strict=True)
+        bad = {"line": pa.array(numbers, pa.int64()), "reason": pa.array(reasons, pa.string()), "content": pa.array(contents, pa.string())}
+        return self._insert(
+            "raw.quarantine select ?, ?, ?, line, reason, content, ? from arrow_rows where (line, content) not in "
+            "(select (_line, content) from raw.quarantine where _source = ? and _file = ?)",
+            pa.table(bad),
+            [self._name, self._batch_id, file, landed_at, self._name, file],
+        )
+
+    def _add_records(self, lines: pa.Table, came_with: list[Any]) -> None:
+        key, version = _key(self._source), _version(self._source)
+        self._insert(
+            "incoming select nextval('arrivals'), record_key || '@' || version || '@' || md5(text), record_key, version, ?, ?, ?, line, ?, text "
+            f"from (select line, text, {key} as record_key, {version} as version from arrow_rows)",
+            lines,
+            came_with,
+        )
+
+    def _add_events(self, lines: pa.Table, came_with: list[Any]) -> None:
+        query = f"select _event_id, hash(_event_id) as hash from (select {_key(self._source)} as _event_id from lines)"
+        ids = self._connection.execute(query).to_arrow_table()
+        came = self._may_have_come(ids["hash"].to_numpy())
+        rows = lines.append_column("_event_id", ids["_event_id"]).append_column("came", pa.array(came))
+        self._insert(f"{self._table} select _event_id, ?, ?, ?, line, ?, text from arrow_rows where not came", rows, came_with)
+        if came.any():
+            into = "incoming select nextval('arrivals'), _event_id, null, null, ?, ?, ?, line, ?, text from arrow_rows where came"
+            self._insert(into, rows, came_with)
+
+    def _may_have_come(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Of which events the id may be in `raw`, or have come in this landing. Beside much that is there, the first that come all may."""
+        if self._seen is None:
+            self._waiting.append(hashes)
+            if sum(map(len, self._waiting)) * WORTH < self._there:
+                return np.ones(len(hashes), np.bool_)
+            self._seen = SeenIds()
+            for landed in self._connection.execute(f"select hash(_event_id) as hash from {self._table}").to_arrow_reader():
+                self._seen.add(landed["hash"].to_numpy())
+            for waiting in self._waiting[:-1]:
+                self._seen.add(waiting)
+            self._waiting = []
+        return self._seen.sift(hashes)
+
+    def _insert(self, into: str, arrow_rows: pa.Table, parameters: list[Any]) -> int:
+        """DuckDB reads `arrow_rows` where they stand, by the name of the variable: what is registered, a transaction holds to its end."""
+        inserted = self._connection.execute(f"insert into {into}", parameters).fetchone()
+        return int(inserted[0]) if inserted else 0
+
+    def keep_new(self) -> dict[str, int]:
+        """Bring into `raw.<name>` what is new of what waits; how many rows of each file landed. Events are new by id.
+
+        A record is new when it differs from the latest that landed for its key (and version, where the source has one): A, B, A is three
+        versions. A version that landed before word for word keeps its id, with a count behind it.
+        """
+        self._connection.execute("reset threads")
+        if self._connection.execute("select count(*) from incoming").fetchone() != (0,):
+            # Which rows are new is found without their payloads, and these are moved once, in the order in which they came.
+            self._connection.execute(f"create or replace temporary table fresh as {self._fresh()}")
+            self._connection.execute(
+                f"insert into {self._table} select fresh._event_id, _source, _batch_id, _file, _line, _landed_at, payload "
+                "from incoming join fresh using (arrival)"
+            )
+        landed = self._connection.execute(f"select _file, count(*) from {self._table} where _batch_id = ? group by 1", [self._batch_id])
+        return dict(landed.fetchall())
+
+    def _fresh(self) -> str:
+        if self._source.kind == "events":
+            return f"select min(arrival) as arrival, _event_id from incoming anti join {self._table} using (_event_id) group by _event_id"
+        key, version, text = _key(self._source, "payload::varchar"), _version(self._source, "payload::varchar"), "payload::varchar"
+        return f"""
             with latest as (
-                select {_key(source, landed)} as record_key, {_version(source, landed)} as version, {landed} as text, -1 as arrival
-                from {table}
+                select {key} as record_key, {version} as version, {text} as text, -1 as arrival
+                from {self._table}
                 qualify row_number() over (partition by record_key, version order by _landed_at desc, _batch_id desc, _line desc) = 1
             ), series as (
                 select record_key, version, text, arrival from latest
-                union all select record_key, version, payload::varchar, arrival from incoming
+                union all select record_key, version, {text}, arrival from incoming
             ), changed as (
                 select arrival, lag(text) over (partition by record_key, version order by arrival) is distinct from text as is_new from series
             ), changes as (
                 select incoming.*, row_number() over (partition by _event_id order by arrival) as nth
                 from incoming join changed using (arrival) where is_new
             ), landed_before as (
-                select regexp_replace(_event_id, '#[0-9]+$', '') as _event_id, count(*) as times from {table} group by 1
+                select regexp_replace(_event_id, '#[0-9]+$', '') as _event_id, count(*) as times from {self._table} group by 1
             )
             select arrival, changes._event_id || case when nth + coalesce(times, 0) > 1 then '#' || (nth + coalesce(times, 0)) else '' end as _event_id
             from changes left join landed_before using (_event_id)
         """
-    # Which rows are new is found without their payloads, and these are moved once, in the order in which they came.
-    connection.execute(f"create or replace temporary table fresh as {fresh}")
-    connection.execute(
-        f"insert into {table} select fresh._event_id, _source, _batch_id, _file, _line, _landed_at, payload from incoming join fresh using (arrival)"
-    )
-    return dict(connection.execute(f"select _file, count(*) from {table} where _batch_id = ? group by 1", [batch_id]).fetchall())
 
 
 def _field(path: str, text: str) -> str:

@@ -1,4 +1,4 @@
-"""A process that lands the inbox and says when it is in the middle of it: `lander.py ROOT STOP_AFTER_READ_ROWS`."""
+"""A process that lands the inbox and says when it is in the middle of it: `lander.py ROOT SOURCE STOP_AFTER_READ_ROWS`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if __name__ == "__main__":
     project = Project(Path(sys.argv[1]))
 
     def progress(source: str, rows: int, files: int) -> None:
-        if source == "people" and rows >= int(sys.argv[2]):
+        if source == sys.argv[2] and rows >= int(sys.argv[3]):
             print("in the middle", flush=True)
             sys.stdin.read()  # until somebody ends this process
 

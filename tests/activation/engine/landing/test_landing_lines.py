@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 
+import pyarrow as pa
 import pytest
-from landing_place import LandingPlace
+from landing_place import NOON, LandingPlace
 
 from activation.engine.declarations import Declarations
-from activation.engine.landing import chunk, plain_file
+from activation.engine.landing import chunk, land, plain_file
 from activation.engine.landing.lines import chunks
 
 
@@ -138,6 +139,13 @@ def test_an_encoding_can_be_declared(place: LandingPlace, name: str, content: st
     assert place.rows(f"select payload->>'id' from raw.{name}") == [("王小明𠮷",)]
 
 
+def test_half_a_character_is_no_text_whatever_the_encoding_says(place: LandingPlace) -> None:
+    for name, kind, line in (("clicks", "jsonl", '{"id":"+2D0-"}'), ("people", "csv", "id,city\n1,+2D0-")):
+        place.source(name, f"files: {name}/*.{kind}\nformat: {kind}\nkey: [[id]]\nencoding: utf-7\n")
+        assert place.land_one(f"{name}/a.{kind}", line).landed == 0
+    assert reasons(place) == [(1, "is not utf-7 text (half a character at 8)"), (2, "is not utf-7 text (half a character at 3)")]
+
+
 # -- CSV --------------------------------------------------------------------------------------------------------------------
 
 
@@ -233,6 +241,16 @@ def test_no_chunk_holds_more_than_its_share(place: LandingPlace, monkeypatch: py
     sizes = [len(part.lines) + len(part.bad) for part in chunks(path, Declarations.load(place.project).sources["people"])]
     assert max(sizes) == 100
     assert sum(sizes) == 1_000
+
+
+def test_what_is_written_is_not_held_to_the_end_of_the_landing(place: LandingPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunk, "CHUNK_BYTES", 64 * 1024)
+    place.file("clicks/a.jsonl", "".join(f'{{"id":{i},"note":"{"x" * 1_000}"}}\n' for i in range(4_000)))
+    before, held = pa.total_allocated_bytes(), []
+    declarations = Declarations.load(place.project)
+    land(place.project, declarations, [place.inbox], NOON, progress=lambda *_: held.append(pa.total_allocated_bytes() - before))
+    assert len(held) > 50
+    assert max(held) < 1024 * 1024
 
 
 def test_a_huge_line_lands(place: LandingPlace) -> None:

@@ -44,7 +44,7 @@ def test_a_file_that_is_finished_while_it_is_waited_for_still_lands(place: Landi
     path = place.spooled("clicks/1.jsonl.open", '{"id":"1"}\n')
     path.rename(path.with_suffix(""))
     (chunk,) = chunks(path, Declarations.load(place.project).sources["clicks"], whole_lines_only=True)
-    assert chunk.texts == ['{"id":"1"}']
+    assert chunk.texts == [b'{"id":"1"}']
 
 
 def test_spooled_files_of_a_source_that_is_not_declared_any_more_are_named(place: LandingPlace) -> None:
