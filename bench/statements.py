@@ -54,4 +54,8 @@ def say_again(statements: list[str], warehouse: Path, seeds: Path) -> None:
             connection.execute(f"create table seeds.{name} as from built.seeds.{name}")
         connection.execute("detach built")
         for statement in statements:
-            connection.execute(statement)
+            try:
+                connection.execute(statement)
+            except duckdb.Error as error:
+                error.add_note(f"It was saying: {statement[:300]}")
+                raise
