@@ -55,12 +55,7 @@ now as (
 )
 
 {% if is_incremental() -%}
-{%- set moments = [as_of(), as_of()] -%}
-{%- if execute and flags.WHICH in ('run', 'build') -%}
-    {%- set before = "cast(coalesce((select max(fingerprint) from " ~ this ~ " where profile_id = '' and visitor_key = 0), '1970-01-01') as timestamp)" -%}
-    {%- set moments = run_query('select cast(least(' ~ before ~ ', ' ~ as_of() ~ ') as varchar), cast(greatest(' ~ before ~ ', ' ~ as_of() ~ ') as varchar)').rows[0].values() -%}
-    {%- set moments = ["cast('" ~ moments[0] ~ "' as timestamp)", "cast('" ~ moments[1] ~ "' as timestamp)"] -%}
-{%- endif -%}
+{%- set moments = moments_between(this) -%}
 ,
 
 -- whose events came into or went out of what is counted because the moment moved: up to it, in the 30 and the 90 days before it
