@@ -79,9 +79,20 @@ def at_once(new_house: Callable[[], House]) -> House:
     return house
 
 
-@pytest.mark.parametrize("model", ["marts.fct_events", "marts.fct_touches", "tags.tag_assignments", "scores.score_components"])
-def test_built_landing_by_landing_is_built_at_once(model: str, twice: House, at_once: House) -> None:
-    columns = "* exclude (identifier_key, device_key)" if model == "marts.fct_events" else "* exclude (_seen_to)"
+@pytest.mark.parametrize(
+    ("model", "columns"),
+    [
+        ("marts.fct_events", "* exclude (identifier_key, device_key)"),
+        ("marts.fct_touches", "* exclude (_seen_to)"),
+        ("tags.tag_assignments", "* exclude (_seen_to)"),
+        # in what order points are added up, and so their last digit, is the warehouse's affair
+        (
+            "scores.score_components",
+            "* exclude (_seen_to) replace (round(points, 9) as points, round(counted_points, 9) as counted_points)",
+        ),
+    ],
+)
+def test_built_landing_by_landing_is_built_at_once(model: str, columns: str, twice: House, at_once: House) -> None:
     assert twice.rows(f"select {columns} from {model} order by all") == at_once.rows(f"select {columns} from {model} order by all")
 
 
