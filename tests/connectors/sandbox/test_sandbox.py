@@ -93,7 +93,7 @@ async def test_it_comes_back_after_a_kill_with_all_it_had_answered_for(tmp_path:
         again = (await upsert(http, addresses.http, "a@x.example")).json()
         assert again["results"][0]["new"] is False
     finally:
-        process.terminate()
+        process.kill()
         await process.wait()
     assert [orjson.loads(line)["id"] for line in (tmp_path / "received.jsonl").read_bytes().splitlines()] == [1, 2, 3, 4, 5, 6, 7, 8]
 
