@@ -28,6 +28,7 @@ def measure() -> list[dict[str, Any]]:
         files = write_sample(PEOPLE, DAYS, 1, folder / "in", date(2026, 10, 1))
         rows = sum(file.rows for file in files if file.source == "web_events")
         spooled = _again(sorted((folder / "in" / "web").glob("*.jsonl")), folder / "spool", -(-EVENTS // rows))
+        os.sync()  # or whoever goes first waits for the disk that is still writing the spool
         runs = iter(range(1000))
 
         def ours() -> None:
