@@ -127,20 +127,21 @@
       if (!navigator.sendBeacon || !navigator.sendBeacon(HOST + "/v1/batch", new Blob([body(batch)], { type: "text/plain" }))) break;
       waiting = waiting.slice(batch.length);
     }
-    if (waiting.length && allowed()) write("waiting", JSON.stringify(left().concat(signed(waiting)).slice(-MOST_WAITING)));
+    if (waiting.length && allowed()) write("waiting", JSON.stringify(withLeft(signed(waiting))));
   }
-  function left() {
-    try {
-      var messages = JSON.parse(read("waiting") || "[]");
-      return Array.isArray(messages) ? messages : [];
-    } catch (_) { return []; }
+  /* What an earlier page left, each message once, before these. Anything may stand in the browser's storage. */
+  function withLeft(messages) {
+    var ids = {}, left = [];
+    messages.forEach(function (message) { ids[message.messageId] = true; });
+    try { left = JSON.parse(read("waiting")) || []; } catch (_) { /* cut or not ours */ }
+    left = Array.isArray(left) ? left.filter(function (message) { return message && message.messageId && !ids[message.messageId]; }) : [];
+    return left.concat(messages).slice(-MOST_WAITING);
   }
   function resume() {
-    var messages = allowed() ? left() : [];
-    if (!messages.length) return;
+    if (!allowed() || !read("waiting")) return;
+    waiting = withLeft(waiting);
     write("waiting", null);
-    waiting = messages.concat(waiting).slice(-MOST_WAITING);
-    soon(20);
+    if (waiting.length) soon(20);
   }
 
   var calls = {

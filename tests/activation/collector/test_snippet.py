@@ -121,6 +121,15 @@ def test_what_the_browser_does_not_take_from_a_page_that_is_left_is_told_by_the_
     assert "sluice_waiting" not in stored(again)
 
 
+@pytest.mark.parametrize("left", ["[null, 7, {}, [", "[null, 7, {}]", "7", "null", '"😀"'])
+def test_whatever_stands_where_the_rest_is_kept_the_page_tells_its_own(site: Site, left: str) -> None:
+    page = site.visit()
+    page.evaluate("left => localStorage.setItem('sluice_waiting', left)", left)
+    again = site.visit("b.html")
+    assert [message["properties"]["path"] for message in site.kept(2)] == ["/index.html", "/b.html"]
+    assert "sluice_waiting" not in stored(again)
+
+
 def test_before_consent_nothing_is_stored_or_sent_and_afterwards_everything(site: Site) -> None:
     page = site.visit("index.html?utm_source=news", 'data-consent="required"')
     page.evaluate("() => { sluice.identify('u1'); sluice.track('x') }")

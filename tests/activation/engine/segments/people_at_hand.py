@@ -189,3 +189,15 @@ def did(condition: str) -> str:
 def by_hand(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
     """The people whom an analyst's SQL finds."""
     return {row[0] for row in connection.execute(sql).fetchall()}
+
+
+def differs_by(people: duckdb.DuckDBPyConnection, folder: Path, text: str, sql: str) -> set[str]:
+    """Whom only one of the two finds: the segment file `text`, or `sql` written by hand."""
+    return set(members(people, rule(folder, text))) ^ by_hand(people, sql)
+
+
+def tells_apart(people: duckdb.DuckDBPyConnection, folder: Path, written: str, sql: str) -> None:
+    """A rule tree finds whom `sql` finds, some and not all; and none of it is everybody else: no condition is ever null."""
+    assert 0 < len(by_hand(people, sql)) < 294, "the rule would tell nobody apart"
+    assert differs_by(people, folder, f"description: Some.\nrule: {written}\n", sql) == set()
+    assert differs_by(people, folder, f"description: Some.\nrule: {{none: [{written}]}}\n", f"{EVERYBODY} except {sql}") == set()

@@ -7,25 +7,28 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from people_at_hand import NOW, TABLES, by_hand, did, members, rule
+from people_at_hand import NOW, TABLES, by_hand, did, differs_by, members, rule
 
 
-def test_the_top_are_the_first_in_order_and_ties_go_by_id(people: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
-    text = "description: Some.\nrule: {profile: {phone: {known: true}}}\ntop: {count: 7, by: lifetime_value desc, per: country}\n"
-    sql = (
-        "select profile_id from dim_profiles where not is_test and phone is not null "
-        "qualify row_number() over (partition by country order by lifetime_value desc nulls last, profile_id) <= 7"
-    )
-    assert set(members(people, rule(tmp_path, text))) == by_hand(people, sql)
-
-
-def test_the_top_of_a_score_counts_who_has_none_as_nothing(people: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
-    text = "description: Some.\nrule: {profile: {phone: {known: true}}}\ntop: {count: 9, by: score asc, model: fit}\n"
-    sql = (
-        "select p.profile_id from dim_profiles p left join score_profiles s on s.profile_id = p.profile_id and model = 'fit' "
-        "where not is_test and phone is not null qualify row_number() over (order by coalesce(score, 0), p.profile_id) <= 9"
-    )
-    assert set(members(people, rule(tmp_path, text))) == by_hand(people, sql)
+@pytest.mark.parametrize(
+    ("top", "sql"),
+    [
+        pytest.param(
+            "{count: 7, by: lifetime_value desc, per: country}",
+            "select profile_id from dim_profiles where not is_test and phone is not null "
+            "qualify row_number() over (partition by country order by lifetime_value desc nulls last, profile_id) <= 7",
+            id="ties go by id",
+        ),
+        pytest.param(
+            "{count: 9, by: score asc, model: fit}",
+            "select p.profile_id from dim_profiles p left join score_profiles s on s.profile_id = p.profile_id and model = 'fit' "
+            "where not is_test and phone is not null qualify row_number() over (order by coalesce(score, 0), p.profile_id) <= 9",
+            id="who has no score counts as nothing",
+        ),
+    ],
+)
+def test_the_top_are_the_first_in_order(people: duckdb.DuckDBPyConnection, tmp_path: Path, top: str, sql: str) -> None:
+    assert differs_by(people, tmp_path, f"description: Some.\nrule: {{profile: {{phone: {{known: true}}}}}}\ntop: {top}\n", sql) == set()
 
 
 def test_the_reason_says_what_holds_of_each(people: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
