@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from types import TracebackType
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import httpx
 import orjson
@@ -130,12 +130,29 @@ class Batch:
     match_policy: str = "upsert"
     on_removed: str = "nothing"
     settings: Any = None
-    encoded: Sequence[bytes] | None = None
+    encoded: Encoded | None = None
 
     @property
     def payloads(self) -> Sequence[bytes]:
         """The rows' JSON objects, for who hands them on as they are: no row is made into an object for that."""
-        return [row.payload for row in self.rows] if self.encoded is None else self.encoded
+        return [row.payload for row in self.rows] if self.encoded is None else self.encoded.payloads
+
+    def begun_with(self, start: bytes) -> bytes:
+        """The rows' JSON objects, commas between them, each with the member `start` (as `"name":value`) before its own."""
+        return begun_with(start, self.payloads) if self.encoded is None else self.encoded.begun_with(start)
+
+
+class Encoded(Protocol):
+    """Rows that can be handed on without becoming objects."""
+
+    @property
+    def payloads(self) -> Sequence[bytes]: ...
+    def begun_with(self, start: bytes) -> bytes: ...
+
+
+def begun_with(start: bytes, payloads: Sequence[bytes]) -> bytes:
+    """See `Batch.begun_with`."""
+    return b",".join(b"{" + start + (b"," + payload[1:] if len(payload) > len(b"{}") else b"}") for payload in payloads)
 
 
 class Strict(BaseModel):

@@ -250,7 +250,7 @@ class Delivery:
             match_policy=getattr(spec, "match_policy", "upsert"),
             on_removed=getattr(spec, "removal", "nothing"),
             settings=self.activation.settings,
-            encoded=rows.payloads if isinstance(rows, Rows) else None,
+            encoded=rows if isinstance(rows, Rows) else None,
         )
         try:
             outcomes = await self._call(connector, batch)

@@ -132,7 +132,4 @@ def _body(batch: Batch) -> bytes:
         rows = b",".join(batch.payloads)
         return b'{"object":%b,"operation":%b,"rows":[%b]}' % (orjson.dumps(batch.object), orjson.dumps(batch.operation), rows)
     # The rows are JSON already, shaped in the warehouse: taking them apart would cost more than everything else.
-    operation = b'{"_operation":%b' % orjson.dumps(batch.operation)
-    if b"{}" in batch.payloads:
-        return b"[" + b",".join(operation + (b"," + payload[1:] if len(payload) > 2 else b"}") for payload in batch.payloads) + b"]"
-    return b"[" + operation + b"," + (b"," + operation + b",").join([payload[1:] for payload in batch.payloads]) + b"]"
+    return b"[" + batch.begun_with(b'"_operation":' + orjson.dumps(batch.operation)) + b"]"

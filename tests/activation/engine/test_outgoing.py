@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import given, settings
@@ -71,3 +72,17 @@ def test_each_row_that_may_leave_leaves_once_in_order(
     assert [row.index for lot in lots for row in lot.rows] == sorted(numbers - withheld - invalid)
     assert outgoing.leaving(plan, verdicts) == len(numbers - withheld - invalid)
     assert all(0 < len(lot.rows) <= size and {operations[row.index] for row in lot.rows} == {lot.operation} for lot in lots)
+
+
+@given(
+    payloads=st.lists(st.dictionaries(st.text(max_size=3), st.text(max_size=9), max_size=2), min_size=1, max_size=12),
+    start=st.integers(0, 11),
+    never_empty=st.booleans(),
+)
+def test_rows_handed_on_as_they_are_begin_with_what_is_said_of_all(payloads: list[dict[str, str]], start: int, never_empty: bool) -> None:
+    rows = [payload | {"id": "1"} if never_empty else payload for payload in payloads]
+    table = {name: pa.nulls(len(rows), pa.string()) for name in outgoing.ROW}
+    table |= {"row_number": pa.array(range(len(rows))), "payload": pa.array([orjson.dumps(row) for row in rows], pa.binary())}
+    columns = pa.RecordBatch.from_pydict(table).slice(min(start, len(rows) - 1), 5)  # as a lot is cut from a piece
+    begun = outgoing.Rows(columns).begun_with(b'"_operation":"add"')
+    assert begun == b",".join(orjson.dumps({"_operation": "add"} | row) for row in rows[min(start, len(rows) - 1) :][:5])
