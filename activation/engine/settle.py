@@ -16,7 +16,7 @@ from activation.engine.codes import OUTCOMES
 from activation.engine.declarations import Activation
 from activation.engine.errors import SluiceError
 from activation.engine.ledger import Ledger
-from activation.engine.warehouse import query, transaction
+from activation.engine.warehouse import packs_text, query, transaction
 
 LARGE = 100_000  # rows of a plan from which on settling is frugal
 MEMORY_LIMIT, ROOM = "64MB", "256MB"  # of large plans and of others; more is worked on on disk
@@ -59,7 +59,8 @@ def settle(
     planned = (connection.execute("select count(*) from read_parquet(?)", [str(plan_file)]).fetchone() or (0,))[0]
     connection.execute(f"set memory_limit = '{MEMORY_LIMIT if planned > LARGE else ROOM}'")
     # Trying out every way to compress a column takes memory that no limit counts, more than all else here; what is text ends up so anyway.
-    connection.execute("set force_compression = 'fsst'")
+    if not packs_text(connection):  # else the tables say how
+        connection.execute("set force_compression = 'fsst'")
     connection.execute("set threads = 1")  # each has memory of its own, and writing is what takes the time
     _gather(connection, ledger, run_id)
     for name, value in {"plan": str(plan_file), "verdicts": str(verdicts), "stop_code": stop[0], "stop_reason": stop[1]}.items():

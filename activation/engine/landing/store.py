@@ -17,16 +17,17 @@ from numpy.typing import NDArray
 from activation.engine.landing.chunk import Chunk
 from activation.engine.landing.seen_ids import SeenIds
 from activation.engine.specs import Source
-from activation.engine.warehouse import quote
+from activation.engine.warehouse import packs_text, quote
 
 WORTH = 50  # ids that are there are gone through in the time in which one event waits and is moved again
 
 
 def create_table(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     """`raw.<name>`, if it is not there yet."""
+    packed = "using compression 'zstd'" if packs_text(connection) else ""
     connection.execute(
         f"create table if not exists raw.{quote(name)} (_event_id varchar, _source varchar, _batch_id varchar, _file varchar, "
-        "_line bigint, _landed_at timestamp, payload json)"
+        f"_line bigint, _landed_at timestamp, payload json {packed})"
     )
 
 

@@ -34,24 +34,24 @@ create table if not exists activation.sync_runs (
 
 -- One row per row of every plan: what was to happen and the one outcome it had.
 create table if not exists activation.sync_changelog (
-    -- the same words again and again: told so, DuckDB tries nothing else, and the table is a third smaller
-    run_id varchar using compression 'dictionary', ref varchar using compression 'dictionary', kind varchar using compression 'dictionary',
-    destination varchar using compression 'dictionary', channel varchar using compression 'dictionary', purpose varchar using compression 'dictionary',
-    row_number bigint, key varchar, profile_id varchar, operation varchar using compression 'dictionary',
-    outcome varchar using compression 'dictionary', reason_code varchar using compression 'dictionary', reason varchar using compression 'dictionary',
-    message_id varchar, provider_id varchar, recorded_at timestamp
+    -- the same words again and again, and others: told so, DuckDB does not try out every compression, which takes time and memory
+    run_id varchar using compression 'dict_fsst', ref varchar using compression 'dict_fsst', kind varchar using compression 'dict_fsst',
+    destination varchar using compression 'dict_fsst', channel varchar using compression 'dict_fsst', purpose varchar using compression 'dict_fsst',
+    row_number bigint, key varchar using compression 'zstd', profile_id varchar using compression 'zstd', operation varchar using compression 'dict_fsst',
+    outcome varchar using compression 'dict_fsst', reason_code varchar using compression 'dict_fsst', reason varchar using compression 'dict_fsst',
+    message_id varchar using compression 'zstd', provider_id varchar using compression 'zstd', recorded_at timestamp
 );
 
 -- One row per sync and key: what the destination last acknowledged. Sends keep one row per person who got, or may have got, the message.
 create table if not exists activation.sync_snapshot (
-    ref varchar using compression 'dictionary', key varchar,
+    ref varchar using compression 'dict_fsst', key varchar using compression 'zstd',
     -- fingerprint of what was acknowledged, and how it was made; `uncertain`: nobody knows what the destination holds
-    hash ubigint, hash_version varchar using compression 'dictionary', payload varchar, match_value varchar, profile_id varchar,
-    provider_id varchar, acknowledged_at timestamp, run_id varchar using compression 'dictionary',
+    hash ubigint, hash_version varchar using compression 'dict_fsst', payload varchar using compression 'zstd', match_value varchar using compression 'zstd',
+    profile_id varchar using compression 'zstd', provider_id varchar using compression 'zstd', acknowledged_at timestamp, run_id varchar using compression 'dict_fsst',
     -- acknowledged (without a hash: a later change may have arrived); unconfirmed: a record that may be there, planned again;
     -- held: a message that may have arrived, not repeated; dropped: not to be sent any more;
     -- merged: of a sync, the record of a profile that was found to be another's, to be removed; of a send, who had it under another id
-    state varchar using compression 'dictionary'
+    state varchar using compression 'dict_fsst'
 );
 
 -- One row per person and holdout or experiment: the arm that was drawn when the person was first asked about, never drawn again.

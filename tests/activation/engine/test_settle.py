@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -11,9 +12,10 @@ from running_sandbox import RunningSandbox
 from small_project import NOON, SmallProject
 
 from activation.engine.errors import SluiceError
+from activation.engine.project import Project
 from activation.engine.run import Runner
 from activation.engine.settle import settle
-from activation.engine.warehouse import opened, transaction
+from activation.engine.warehouse import opened, packs_text, transaction
 
 CRM, SMS = "hubspot/people", "sms/short"
 
@@ -193,3 +195,15 @@ def test_a_project_is_only_its_own(shop: SmallProject, sandbox: RunningSandbox) 
     shop.sql("update sync_people set first_name = 'x'")
     shop.run(first)
     assert (shop.plan(first).planned, shop.plan(second).counts["change"]) == (0, 2)
+
+
+def test_a_warehouse_with_the_layout_of_an_earlier_version_settles_just_so(tmp_path: Path, sandbox: RunningSandbox) -> None:
+    warehouse = Project(tmp_path.resolve()).warehouse
+    warehouse.parent.mkdir(parents=True, exist_ok=True)
+    duckdb.connect(str(warehouse)).close()
+    shop = SmallProject(tmp_path)
+    shop.people(6)
+    shop.sync(CRM)
+    assert shop.books(shop.run(CRM).run_id)["sent"] == 6
+    with opened(shop.project, read_only=True) as connection:
+        assert not packs_text(connection)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from activation.engine.project import Project
-from activation.engine.warehouse import opened
+from activation.engine.warehouse import opened, packs_text
 
 
 @pytest.fixture
@@ -44,3 +45,28 @@ def test_a_warehouse_of_an_older_sluice_gets_what_it_lacks(place: Project, older
     with opened(place, read_only=read_only) as connection:
         now = connection.execute("select table_schema, table_name, column_name from information_schema.columns order by all").fetchall()
     assert now == whole
+
+
+def layouts(warehouse: Path, table: str) -> set[str]:
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        return {
+            name
+            for (name,) in connection.execute(
+                f"select distinct compression from pragma_storage_info('{table}') where segment_type = 'VARCHAR'"
+            ).fetchall()
+        }
+
+
+def test_a_file_that_somebody_else_made_keeps_its_layout_and_is_used_all_the_same(tmp_path: Path) -> None:
+    by_sluice, by_dbt = Project(tmp_path / "a"), Project(tmp_path / "b")
+    by_dbt.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    duckdb.connect(str(by_dbt.warehouse)).close()
+    for place in (by_sluice, by_dbt):
+        with opened(place) as connection:
+            assert packs_text(connection) is (place is by_sluice)
+            connection.execute(
+                "insert into activation.sync_snapshot (ref, key, payload) select 'crm/people', i, repeat(i::varchar, 99) from range(9_999) t(i)"
+            )
+            connection.execute("checkpoint")
+    assert layouts(by_sluice.warehouse, "activation.sync_snapshot") == {"DICT_FSST", "ZSTD"}
+    assert not layouts(by_dbt.warehouse, "activation.sync_snapshot") & {"DICT_FSST", "ZSTD"}
