@@ -43,6 +43,7 @@ def say_again(models: Mapping[str, Iterable[str]], warehouse: Path, seeds: Path)
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set enable_progress_bar = false")
         connection.execute("set preserve_insertion_order = false")
+        connection.execute("set checkpoint_threshold = '256MB'")
         connection.execute(f"set memory_limit = {literal(memory_limit())}")
         connection.execute(f"attach {literal(str(seeds))} as built (read_only)")
         for (schema,) in connection.execute(
