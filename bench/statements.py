@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import duckdb
@@ -13,35 +13,37 @@ from activation.engine.project import Project
 from activation.engine.warehouse import literal
 
 
-def said(project: Project) -> list[str]:
+def said(project: Project) -> dict[str, list[str]]:
     """
-    The statements of all models of the last build, in order; those that a model's macros carried out beforehand are among them. Where
-    transactions begin and end is not: those of models built at the same time cannot be told apart in one session.
+    The statements of each model of the last build, those that its macros carried out beforehand among them, model after model in the
+    order in which they were begun: what a model is made of was done by then. Where transactions begin and end is left out.
     """
-    return [
-        sql
-        for kind, sql in _queries(project.logs / "dbt.log")
-        if kind == "model" and _last_word(sql) not in ("BEGIN", "COMMIT", "ROLLBACK")
-    ]
+    models: dict[str, list[str]] = {}
+    for kind, model, sql in _queries(project.logs / "dbt.log"):
+        if kind == "model" and _last_word(sql) not in ("BEGIN", "COMMIT", "ROLLBACK"):
+            models.setdefault(model, []).append(sql)
+    return models
 
 
 def _last_word(sql: str) -> str:
     return sql.split("*/")[-1].strip(" ;\n").upper()
 
 
-def _queries(log: Path) -> Iterator[tuple[str, str]]:
+def _queries(log: Path) -> Iterator[tuple[str, str, str]]:
     for line in log.read_text(encoding="utf-8").splitlines():
         event = json.loads(line) if line.startswith("{") else {}
         if event.get("info", {}).get("name") == "SQLQuery":
-            yield str(event["data"].get("node_info", {}).get("resource_type", "")), str(event["data"]["sql"])
+            node = event["data"].get("node_info", {})
+            yield str(node.get("resource_type", "")), str(node.get("node_name", "")), str(event["data"]["sql"])
 
 
-def say_again(statements: list[str], warehouse: Path, seeds: Path) -> None:
+def say_again(models: Mapping[str, Iterable[str]], warehouse: Path, seeds: Path) -> None:
     """Run them over `warehouse`, which has what landed and nothing else, in the settings of a build; the seeds are taken from the warehouse `seeds`."""
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set enable_progress_bar = false")
         connection.execute("set preserve_insertion_order = false")
+        connection.execute("set checkpoint_threshold = '256MB'")
         connection.execute(f"set memory_limit = {literal(memory_limit())}")
         connection.execute(f"attach {literal(str(seeds))} as built (read_only)")
         for (schema,) in connection.execute(
@@ -53,9 +55,17 @@ def say_again(statements: list[str], warehouse: Path, seeds: Path) -> None:
         ).fetchall():
             connection.execute(f"create table seeds.{name} as from built.seeds.{name}")
         connection.execute("detach built")
-        for statement in statements:
-            try:
-                connection.execute(statement)
-            except duckdb.Error as error:
-                error.add_note(f"It was saying: {statement[:300]}")
-                raise
+        for model, statements in models.items():
+            say(connection, model, statements)
+
+
+def say(connection: duckdb.DuckDBPyConnection, model: str, statements: Iterable[str]) -> None:
+    """Run the statements of one model, and put away what only they needed, which dbt's connection takes with it when the model is done."""
+    for statement in statements:
+        try:
+            connection.execute(statement)
+        except duckdb.Error as error:
+            error.add_note(f"It was saying, for {model}: {statement[:300]}")
+            raise
+    for (table,) in connection.execute("select table_name from duckdb_tables() where temporary").fetchall():
+        connection.execute(f'drop table temp."{table}"')

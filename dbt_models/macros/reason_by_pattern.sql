@@ -1,6 +1,7 @@
 {#
-The reason of the first row of the seed whose pattern (a regular expression) fits `text`, else null. Rows may be for one
-`identifier_type` only. The patterns are written out as constants, because one that comes from a column is compiled anew for every row.
+The reason of the first row of the seed whose pattern (a regular expression) fits `text`, else null; where the seed gives no reasons, the
+pattern. Rows may be for one `identifier_type` only. The patterns are written out as constants, because one that comes from a column is
+compiled anew for every row.
 #}
 {% macro reason_by_pattern(seed, text) -%}
     {%- set rules = [] -%}
@@ -12,8 +13,9 @@ The reason of the first row of the seed whose pattern (a regular expression) fit
     {%- else -%}
         case
             {%- for rule in rules %}
+            {%- set reason = rule.get('reason', rule['pattern']) | replace("'", "''") %}
             when regexp_matches({{ text }}, '{{ rule['pattern'] | replace("'", "''") }}')
-                {%- if rule.get('identifier_type', '*') != '*' %} and identifier_type = '{{ rule['identifier_type'] }}'{% endif %} then '{{ rule['reason'] | replace("'", "''") }}'
+                {%- if rule.get('identifier_type', '*') != '*' %} and identifier_type = '{{ rule['identifier_type'] }}'{% endif %} then '{{ reason }}'
             {%- endfor %}
         end
     {%- endif -%}

@@ -57,10 +57,18 @@ the day it is the only thing that changes a score by itself.
 {% macro turning_inactive(days_before) -%}
     select days.profile_id
     from {{ ref('int_score_days') }} as days
-    join {{ ref('int_score_rules') }} as rules on days.model = rules.model and rules.kind = 'inactivity'
-    where cast(days.last_event_at + rules.decay_days * interval '1 day' as date) in (
-        {%- for days in days_before %}{{ ', ' if not loop.first }}cast({{ as_of() }} - interval '{{ days }} days' as date){% endfor -%}
-    )
+    join (
+        {%- for before in days_before %}
+        {{ 'union all' if not loop.first }}
+        select model, cast(cast({{ as_of() }} - interval '{{ before }} days' as date) as timestamp) - decay_days * interval '1 day' as since
+        from {{ ref('int_score_rules') }}
+        where kind = 'inactivity'
+        {%- endfor %}
+    ) as turning
+        on days.model = turning.model
+        -- reckoned from the rule back and not from every day on, of which there are millions
+        and days.last_event_at >= turning.since
+        and days.last_event_at < turning.since + interval '1 day'
 {%- endmacro %}
 
 {#

@@ -7,16 +7,9 @@ machines as (
     select * from {{ ref('int_machine_devices') }}
 ),
 
-test_identifiers as (
-    select * from {{ ref('test_identifiers') }}
-),
-
 tests as (
-    select distinct identifiers.profile_id
-    from identifiers
-    join test_identifiers
-        on identifiers.identifier_type = test_identifiers.identifier_type
-        and regexp_matches(identifiers.identifier, test_identifiers.pattern)
+    select distinct profile_id from identifiers
+    where {{ reason_by_pattern(ref('test_identifiers'), 'identifier') }} is not null
 ),
 
 people as (

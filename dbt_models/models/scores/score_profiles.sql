@@ -9,7 +9,8 @@ models as (
 bands as (
     select
         *,
-        row_number() over (partition by model order by min_score desc) as place
+        row_number() over (partition by model order by min_score desc) as place,
+        lead(min_score) over (partition by model order by min_score) as next_score
     from {{ ref('score_bands') }}
 ),
 
@@ -24,16 +25,12 @@ totals as (
 ),
 
 banded as (
-    select
-        totals.model,
-        totals.profile_id,
-        totals.score,
-        totals.last_event_at,
-        max_by(bands.band, bands.min_score) as band,
-        min(bands.place) as place
+    select totals.*, bands.band, bands.place
     from totals
-    join bands on totals.model = bands.model and totals.score >= bands.min_score
-    group by totals.model, totals.profile_id, totals.score, totals.last_event_at
+    join bands
+        on totals.model = bands.model
+        and totals.score >= bands.min_score
+        and (totals.score < bands.next_score or bands.next_score is null)
 ),
 
 -- of whom nothing is known that fits, the fit is the lowest

@@ -5,23 +5,26 @@
     upstream=[ref('int_arrivals')]
 ) -%}
 
-with visits as (
-    select
-        *,
-        -- a device has its sessions before it is known whose it is, and keeps them
-        coalesce(device_key, identifier_key) as visitor_key,
-        coalesce(utm_source, '') || '|' || coalesce(utm_medium, '') || '|' || coalesce(utm_campaign, '') as campaign
-    from {{ redo.events }}
-    where
-        {{ redo.wanted }}
-        and source = 'web'
-        and not is_bot
-        and coalesce(device_key, identifier_key) is not null
+with arrivals as (
+    select event_id, channel, referrer_host from {{ ref('int_arrivals') }}
 ),
 
-arrivals as (
-    select * from {{ ref('int_arrivals') }}
-    {% if redo.is_part %} where event_id in (select event_id from visits) {% endif %}
+visits as (
+    select
+        events.*,
+        -- a device has its sessions before it is known whose it is, and keeps them
+        coalesce(events.device_key, events.identifier_key) as visitor_key,
+        coalesce(events.utm_source, '') || '|' || coalesce(events.utm_medium, '') || '|' || coalesce(events.utm_campaign, '') as campaign,
+        arrivals.channel as arrival_channel,
+        arrivals.referrer_host
+    from {{ redo.events }} as events
+    -- here, where they are the smaller side: what comes out of the windows below is too much to keep in memory for a join
+    left join arrivals using (event_id)
+    where
+        {{ redo.wanted }}
+        and events.source = 'web'
+        and not events.is_bot
+        and coalesce(events.device_key, events.identifier_key) is not null
 ),
 
 followed as (
@@ -50,29 +53,29 @@ begun as (
 numbered as (
     select
         *,
-        sum(is_start::int) over (partition by visitor_key order by occurred_at, event_id rows unbounded preceding) as session_number
+        sum(is_start::int) over (partition by visitor_key order by occurred_at, event_id rows unbounded preceding) as session_number,
+        row_number() over (partition by visitor_key order by occurred_at, event_id) as place
     from begun
 )
 
 select
-    's_' || left(md5(min_by(numbered.event_id, (numbered.occurred_at, numbered.event_id))), 16) as session_id,
-    numbered.visitor_key,
-    numbered.session_number,
-    min(numbered.profile_id) as profile_id,
-    min(numbered.occurred_at) as started_at,
-    max(numbered.occurred_at) as ended_at,
-    date_diff('second', min(numbered.occurred_at), max(numbered.occurred_at)) as seconds,
+    's_' || left(md5(min_by(event_id, place)), 16) as session_id,
+    visitor_key,
+    session_number,
+    min(profile_id) as profile_id,
+    min(occurred_at) as started_at,
+    max(occurred_at) as ended_at,
+    date_diff('second', min(occurred_at), max(occurred_at)) as seconds,
     count(*) as events,
-    count(*) filter (where numbered.event_name in ('Page Viewed', 'Screen Viewed')) as pages,
+    count(*) filter (where event_name in ('Page Viewed', 'Screen Viewed')) as pages,
     count(*) = 1 as is_bounce,
-    min_by(numbered.page_url, (numbered.occurred_at, numbered.event_id)) as landing_page,
-    max_by(numbered.page_url, (numbered.occurred_at, numbered.event_id)) as exit_page,
-    coalesce(min_by(arrivals.channel, (numbered.occurred_at, numbered.event_id)), 'direct') as channel,
-    min_by(numbered.utm_source, (numbered.occurred_at, numbered.event_id)) as utm_source,
-    min_by(numbered.utm_medium, (numbered.occurred_at, numbered.event_id)) as utm_medium,
-    min_by(numbered.utm_campaign, (numbered.occurred_at, numbered.event_id)) as utm_campaign,
-    min_by(arrivals.referrer_host, (numbered.occurred_at, numbered.event_id)) as referrer_host,
+    min_by(page_url, place) as landing_page,
+    max_by(page_url, place) as exit_page,
+    coalesce(min_by(arrival_channel, place), 'direct') as channel,
+    min_by(utm_source, place) as utm_source,
+    min_by(utm_medium, place) as utm_medium,
+    min_by(utm_campaign, place) as utm_campaign,
+    min_by(referrer_host, place) as referrer_host,
     {{ redo.stamp }}
 from numbered
-left join arrivals using (event_id)
-group by numbered.visitor_key, numbered.session_number
+group by visitor_key, session_number

@@ -9,8 +9,8 @@ with sets as (
         message_id,
         user_agent,
         count(*) as events,
-        -- a newer version of a record comes with another batch
-        bit_xor({{ number_of(['event_id', '_batch_id'], ['occurred_at']) }}) as fingerprint
+        -- a newer version of a record comes with another batch; a sum, for two of one batch and moment would take each other out of an xor
+        sum({{ number_of(['_batch_id'], ['occurred_at']) }}) as fingerprint
     from {{ ref('int_events') }}
     group by identifier_key, device_key, message_id, user_agent
 ),
@@ -21,8 +21,8 @@ fingerprints as (
         profile_id,
         coalesce(device_key, identifier_key) as visitor_key,
         sum(events) as events,
-        bit_xor(fingerprint) as fingerprint
-    from ({{ whose_events('sets', ['profile_id', 'identifier_key', 'device_key', 'is_bot', 'events', 'fingerprint']) }}) as whose_sets
+        sum({{ number_of(['message_id'], ['identifier_key', 'device_key', 'events', 'fingerprint']) }}) as fingerprint
+    from ({{ whose_events('sets', ['profile_id', 'identifier_key', 'device_key', 'message_id', 'is_bot', 'events', 'fingerprint']) }}) as whose_sets
     -- a machine's count for nobody; whoever turns out to be one loses them
     where not is_bot
     group by profile_id, coalesce(device_key, identifier_key)
@@ -33,13 +33,13 @@ now as (
         profile_id,
         cast(0 as bigint) as visitor_key,
         cast(sum(events) as bigint) as events,
-        cast(bit_xor(fingerprint) as varchar) as fingerprint
+        cast(sum(fingerprint) as varchar) as fingerprint
     from fingerprints
     where profile_id is not null
     group by profile_id
     union all
     -- whose they are counts as well
-    select '', visitor_key, cast(sum(events) as bigint), cast(bit_xor({{ number_of(['profile_id'], ['fingerprint']) }}) as varchar)
+    select '', visitor_key, cast(sum(events) as bigint), cast(sum({{ number_of(['profile_id'], ['fingerprint']) }}) as varchar)
     from fingerprints
     where visitor_key is not null
     group by visitor_key
