@@ -19,6 +19,7 @@ from activation.engine.declarations import Declarations
 from activation.engine.errors import UsageError
 from activation.engine.landing import fields, spool
 from activation.engine.landing.lines import chunks
+from activation.engine.landing.shapes import Shapes
 from activation.engine.landing.store import Incoming, create_table
 from activation.engine.project import Project
 from activation.engine.specs import Source
@@ -157,7 +158,7 @@ def _land_source(
         incoming = Incoming(connection, name, source, batch_id)
         landed_at = _landed_at(connection, name, source, now)
         noted: list[tuple[str, str, int, int, int]] = []
-        seen: set[tuple[str, str]] = set()
+        shapes = Shapes()
         landed_before = _landed_before(connection, name, [_shown(project, path) for path in files])
         written: Future[int] | None = None
         for path in files:
@@ -172,12 +173,11 @@ def _land_source(
             read_as = spooled if project.spool in path.parents else source
             # The same bytes under a new declaration: what is still wrong with them is found again.
             is_anew = known is not None and known[0] == digest
-            for chunk in chunks(path, read_as, whole_lines_only=is_open):
+            for chunk in chunks(path, read_as, is_open, shapes):
                 report.quarantined += written.result() if written else 0
                 written = writer.submit(incoming.add, shown, landed_at, chunk, is_anew)
                 is_anew = False
-                seen |= chunk.fields
-                read += len(chunk.lines) + len(chunk.bad)
+                read += chunk.read
                 bad += len(chunk.bad)
                 if progress:
                     progress(name, report.read + read, len(files))
@@ -187,7 +187,7 @@ def _land_source(
             if source.kind == "records":
                 landed_at += timedelta(microseconds=1)  # what came in a later file is later, whatever its line
         report.quarantined += written.result() if written else 0
-        report.new_fields, report.changed_fields = fields.note(connection, name, seen, landed_at, batch_id)
+        report.new_fields, report.changed_fields = fields.note(connection, name, shapes.fields, landed_at, batch_id)
         landed_by_file = incoming.keep_new()
         report.landed = sum(landed_by_file.values())
         report.duplicates = report.read - report.quarantined - report.landed

@@ -136,7 +136,7 @@ def is_as_expected(path: Path, content: list[bytes], end: bytes) -> None:
     found = list(chunks(path, CLICKS))
     assert {number: text.decode() for part in found for number, text in zip(part.lines, part.texts, strict=True)} == good
     assert {number: (reason, text) for part in found for number, reason, text in part.bad} == bad
-    assert {field for part in found for field in part.fields} == seen
+    assert {field for part in found for field in part.shapes.fields} == seen
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
