@@ -24,6 +24,9 @@ class Block:
         if b"\r" in data:
             ends = ends - ((ends > self._next[:-1]) & (self._bytes[ends - 1] == RETURN))
         self._ends = ends.astype(np.int32)
+        starts = self._next[:-1]
+        self._braced = self._ends > starts
+        self._braced[self._braced] = (self._bytes[starts[self._braced]] == OPENING) & (self._bytes[self._ends[self._braced] - 1] == CLOSING)
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -57,12 +60,13 @@ class Block:
         fit = int(np.searchsorted(self._next, self._next[first] + size, "right")) - 1
         return min(max(fit, first + 1), first + max(rows, 1), len(self))
 
+    def size(self, first: int, last: int) -> int:
+        """Bytes, ends included."""
+        return int(self._next[last] - self._next[first])
+
     def are_braced(self, first: int, last: int) -> bool:
         """Whether each of these lines begins with `{` and ends with `}`.
 
         Then no JSON object goes on from one to the next, for after a `}` in the middle of one comes no `{`, and text holds no line feed.
         """
-        starts, ends = self._next[first:last], self._ends[first:last]
-        if not (ends > starts).all():
-            return False
-        return bool((self._bytes[starts] == OPENING).all() and (self._bytes[ends - 1] == CLOSING).all())
+        return bool(self._braced[first:last].all())

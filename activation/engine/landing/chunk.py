@@ -18,6 +18,7 @@ from activation.engine.specs import Source
 
 CHUNK_BYTES = 16 * 1024 * 1024
 CHUNK_ROWS = 100_000
+FEW = 64  # lines that are judged at once; what is read of them should stay in the processor's own memory
 PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # names that are spelled otherwise in JSON only by way of `\u00`
 ROWS = pa.schema({"line": pa.int64(), "text": pa.string(), "event_id": pa.string()})
 
@@ -72,24 +73,32 @@ class Chunk:
     def texts(self) -> list[bytes]:
         return self.rows["text"].cast(pa.binary()).to_pylist()  # type: ignore[no-any-return]
 
-    def take_together(self, block: Block, first: int, last: int) -> bool:
-        """Lines that are all good and have nothing new in them. False when one is not, and then nothing is kept."""
-        if not block.are_braced(first, last):
+    def take_together(self, block: Block, first: int, last: int) -> int:
+        """The lines from `first` on that are good and have nothing new in them, a few at a time. Returns where it stopped: none of the few that
+        begin there is kept, because one of them is not so."""
+        place, ids = first, list[Any]()
+        while place < last:
+            end = min(place + FEW, last)
+            text = block.lines(place, end)
+            # As many objects as there are lines, and none is on two: each is on one.
+            values = self._known(text, end - place) if block.are_braced(place, end) else None
+            if values is None:
+                break
+            ids += self._ids(values, text)
+            place = end
+        if place > first:
+            self._settle()
+            numbers = pa.array(np.arange(block.number + first, block.number + place), pa.int64())
+            self._tables.append(pa.table([numbers, block.texts(first, place), pa.array(ids, pa.string())], schema=ROWS))
+            self._good += place - first
+            self._bytes += block.size(first, place)
+        return place
+
+    def take_known(self, line: int, text: bytes) -> bool:
+        """One JSON text that is good and has nothing new in it. False when it is not, and then nothing is kept."""
+        if self._known(text, 1) is None:
             return False
-        text = block.lines(first, last)
-        values = self.shapes.read(text)
-        # As many objects as there are lines, and none is on two: each is on one.
-        if values is None or len(values) != last - first:
-            return False
-        if not all(_all_have(values, parts) for _, parts in self._required):
-            return False
-        self._settle()
-        numbers = np.arange(block.number + first, block.number + last)
-        ids = self._ids(values, text)
-        columns = [pa.array(numbers, pa.int64()), block.texts(first, last), pa.nulls(last - first, pa.string()) if ids is None else ids]
-        self._tables.append(pa.table(columns, schema=ROWS))
-        self._good += last - first
-        self._bytes += len(text)
+        self._keep(line, text)
         return True
 
     def take_text(self, line: int, text: bytes) -> bool:
@@ -111,16 +120,25 @@ class Chunk:
                 names = " and ".join(f"`{path}`" for path, parts in self._required if not _has(value, parts))
                 self.reject(line, f"has no value for {names}, which this source requires", text.decode())
                 return
-        self._lines.append(line)
-        self._texts.append(text)
-        self._good += 1
-        self._bytes += len(text)
+        self._keep(line, text)
         self.shapes.note(value)
 
     def reject(self, line: int, reason: str, content: str) -> None:
         """One line that cannot land."""
         self.bad.append((line, reason, content))
         self._bytes += len(content)
+
+    def _keep(self, line: int, text: bytes) -> None:
+        self._lines.append(line)
+        self._texts.append(text)
+        self._good += 1
+        self._bytes += len(text)
+
+    def _known(self, text: bytes, count: int) -> list[Any] | None:
+        values = self.shapes.read(text)
+        if values is None or len(values) != count or not all(_all_have(values, parts) for _, parts in self._required):
+            return None
+        return values
 
     def _settle(self) -> None:
         """What was taken line by line becomes a table, so that what comes next comes after it."""
@@ -133,17 +151,14 @@ class Chunk:
             self._tables.append(pa.table(columns, schema=ROWS))
             self._lines, self._texts = [], []
 
-    def _ids(self, values: Sequence[Any], text: bytes) -> pa.Array | None:
+    def _ids(self, values: Sequence[Any], text: bytes) -> Sequence[str | None]:
         """The ids of events, where they are beyond doubt those that the key gives by SQL (which takes the first of a field that is there
         twice, where a parser takes the last): texts that are not blank, of a field whose name stands there once for each line."""
-        if not self._id:
-            return None
-        ids = _at(values, [self._id])
-        if not _are_texts(ids):
-            return None
-        if text.count(b'"%s"' % self._id.encode()) != len(ids) or b"\\u00" in text:
-            return None
-        return pa.array(ids, pa.string())
+        if self._id:
+            ids = _at(values, [self._id])
+            if _are_texts(ids) and text.count(b'"%s"' % self._id.encode()) == len(ids) and b"\\u00" not in text:
+                return ids
+        return [None] * len(values)
 
 
 def _at(values: Sequence[Any], parts: Sequence[str]) -> list[Any]:

@@ -11,13 +11,12 @@ from pathlib import Path
 import orjson
 
 from activation.engine.landing.block import Block
-from activation.engine.landing.chunk import Chunk
+from activation.engine.landing.chunk import FEW, Chunk
 from activation.engine.landing.plain_file import LONGEST_LINE, PlainFile
 from activation.engine.landing.shapes import Shapes
 from activation.engine.specs import Source
 
 LONGEST_RECORD = 200  # physical lines; a quote left open must not swallow the file
-FEW = 16  # lines, among which one that is not like the others is not looked for any more
 UNCLOSED = "a quote is opened and not closed"
 WORDS = {  # what Python's reader says, in words for the one who made the file
     "unexpected end of data": UNCLOSED,
@@ -70,15 +69,12 @@ def _is_utf8(encoding: str) -> bool:
 
 
 def _take(chunk: Chunk, block: Block, first: int, last: int, encoding: str) -> None:
-    """Lines together, or those apart that are not like the others."""
-    if chunk.take_together(block, first, last):
-        return
-    if last - first <= FEW:
-        _take_singly(chunk, block, first, last, encoding)
-    else:
-        middle = (first + last) // 2
-        _take(chunk, block, first, middle, encoding)
-        _take(chunk, block, middle, last, encoding)
+    """Lines together, and those apart that have one among them that is not like those before."""
+    while (first := chunk.take_together(block, first, last)) < last:
+        for place in range(first, min(first + FEW, last)):
+            if not chunk.take_known(block.number + place, block.text(place)):
+                _take_singly(chunk, block, place, place + 1, encoding)
+        first = min(first + FEW, last)
 
 
 def _take_singly(chunk: Chunk, block: Block, first: int, last: int, encoding: str) -> None:

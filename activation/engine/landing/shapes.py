@@ -11,7 +11,7 @@ import msgspec
 
 KINDS = {str: "string", int: "number", float: "number", bool: "boolean", dict: "object", list: "array"}
 DEEPEST = 3  # levels of fields that are noted
-MOST_KEYS = 2000  # of more, the keys are data themselves, and there will be new ones always
+MOST_KEYS = 500  # of more, reading them with types costs more than noting each; often the keys are data themselves, and never end
 MOST_REMEMBERED = 100_000  # keys in shapes
 
 
@@ -51,8 +51,8 @@ class Shapes:
 
     def learn(self) -> bool:
         """Make ready to `read` what was noted. False when nothing can be read."""
-        # Making a reader costs about as much for each key as noting a line: it is made when that has been paid for.
-        if self._is_new and self._noted >= self._keys and not self._has_given_up:
+        # Making a reader costs about as much for a key as noting a line: however often shapes change, it costs half as much as noting them.
+        if self._is_new and self._noted >= 2 * self._keys and not self._has_given_up:
             self._reader = msgspec.json.Decoder(_struct(self._top))
             self._is_new, self._noted = False, 0
         return self._reader is not None
