@@ -7,6 +7,7 @@ appear; a field that changes type is reported, never lost, because the payload i
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from activation.engine.declarations import Declarations
 from activation.engine.errors import UsageError
 from activation.engine.landing import fields, spool
 from activation.engine.landing.lines import chunks
+from activation.engine.landing.shapes import Shapes
 from activation.engine.landing.store import Incoming, create_table
 from activation.engine.project import Project
 from activation.engine.specs import Source
@@ -26,6 +28,8 @@ from activation.engine.warehouse import opened, quote, transaction
 from activation.engine.yaml_file import did_you_mean
 
 Progress = Callable[[str, int, int], None]
+
+AHEAD = 3  # chunks that are read before they are written: a file ends with a small one, and its reader must not wait for the one before it
 
 
 @dataclass
@@ -152,14 +156,14 @@ def _land_source(
     report = SourceReport(name)
     declared = _declared(source)
     spooled = source.model_copy(update={"format": "jsonl"})  # the spool holds lines of JSON, whatever files of this source are
-    # A chunk is written while the next one is read: DuckDB does without the interpreter meanwhile.
+    # Chunks are written while the next ones are read: DuckDB does without the interpreter meanwhile.
     with transaction(connection), ThreadPoolExecutor(1, "landing") as writer:
         incoming = Incoming(connection, name, source, batch_id)
         landed_at = _landed_at(connection, name, source, now)
         noted: list[tuple[str, str, int, int, int]] = []
-        seen: set[tuple[str, str]] = set()
+        shapes = Shapes()
         landed_before = _landed_before(connection, name, [_shown(project, path) for path in files])
-        written: Future[int] | None = None
+        written = deque[Future[int]]()
         for path in files:
             is_open, shown = path.suffix == ".open", _shown(project, path)
             digest = "" if is_open else _digest(path)
@@ -172,12 +176,12 @@ def _land_source(
             read_as = spooled if project.spool in path.parents else source
             # The same bytes under a new declaration: what is still wrong with them is found again.
             is_anew = known is not None and known[0] == digest
-            for chunk in chunks(path, read_as, whole_lines_only=is_open):
-                report.quarantined += written.result() if written else 0
-                written = writer.submit(incoming.add, shown, landed_at, chunk, is_anew)
+            for chunk in chunks(path, read_as, is_open, shapes):
+                if len(written) == AHEAD:
+                    report.quarantined += written.popleft().result()
+                written.append(writer.submit(incoming.add, shown, landed_at, chunk, is_anew))
                 is_anew = False
-                seen |= chunk.fields
-                read += len(chunk.lines) + len(chunk.bad)
+                read += chunk.read
                 bad += len(chunk.bad)
                 if progress:
                     progress(name, report.read + read, len(files))
@@ -186,8 +190,8 @@ def _land_source(
                 noted.append((shown, digest, path.stat().st_size, read, bad))
             if source.kind == "records":
                 landed_at += timedelta(microseconds=1)  # what came in a later file is later, whatever its line
-        report.quarantined += written.result() if written else 0
-        report.new_fields, report.changed_fields = fields.note(connection, name, seen, landed_at, batch_id)
+        report.quarantined += sum(part.result() for part in written)
+        report.new_fields, report.changed_fields = fields.note(connection, name, shapes.fields, landed_at, batch_id)
         landed_by_file = incoming.keep_new()
         report.landed = sum(landed_by_file.values())
         report.duplicates = report.read - report.quarantined - report.landed

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import orjson
 
-from activation.engine.landing.chunk import Chunk
+from activation.engine.landing.block import Block
+from activation.engine.landing.chunk import FEW, Chunk
 from activation.engine.landing.plain_file import LONGEST_LINE, PlainFile
+from activation.engine.landing.shapes import Shapes
 from activation.engine.specs import Source
 
 LONGEST_RECORD = 200  # physical lines; a quote left open must not swallow the file
@@ -23,43 +25,75 @@ WORDS = {  # what Python's reader says, in words for the one who made the file
 }
 
 
-def chunks(path: Path, source: Source, whole_lines_only: bool = False) -> Iterator[Chunk]:
-    """The file's records in order. `whole_lines_only` leaves out a last line that has no end yet: it is still being written."""
+def chunks(path: Path, source: Source, whole_lines_only: bool = False, shapes: Shapes | None = None) -> Iterator[Chunk]:
+    """The file's records in order, their fields noted in `shapes`. `whole_lines_only` leaves out a last line that has no end yet: it is still
+    being written."""
+    shapes = shapes or Shapes()
     if source.format == "csv" and ".jsonl" in path.suffixes:
         # What the collector or a vendor brings of a source whose files people make in a spreadsheet.
         source = source.model_copy(update={"format": "jsonl", "encoding": "utf-8"})
     with PlainFile(path) as file:
-        yield from _json_lines(file, source, whole_lines_only) if source.format == "jsonl" else _csv_rows(file, source)
+        if source.format == "csv":
+            yield from _csv_rows(file, source, shapes)
+        else:
+            yield from _json_lines(file, source, shapes, whole_lines_only)
         if file.damage:
-            chunk = Chunk(source)
+            chunk = Chunk(source, shapes)
             chunk.reject(file.number + 1, f"{file.damage}: nothing can be read from here on", "")
             yield chunk
 
 
-def _json_lines(file: PlainFile, source: Source, whole_lines_only: bool) -> Iterator[Chunk]:
-    chunk = Chunk(source)
-    is_utf8 = codecs.lookup(source.encoding).name == "utf-8"
-    for line in file:
-        if whole_lines_only and not line.endswith(b"\n"):
+def _json_lines(file: PlainFile, source: Source, shapes: Shapes, whole_lines_only: bool) -> Iterator[Chunk]:
+    chunk = Chunk(source, shapes)
+    is_utf8 = _is_utf8(source.encoding)
+    for block in file.blocks():
+        if whole_lines_only and not block.is_whole:
             break
-        # Nearly every line is good as it is. Only of the others it is asked what they are, and what is wrong with them.
-        if file.cut or not is_utf8 or not chunk.take_text(file.number, line.removesuffix(b"\n").removesuffix(b"\r")):
-            _take_carefully(chunk, file, line, source.encoding)
-        if chunk.full:
-            yield chunk
-            chunk = Chunk(source)
+        first = 0
+        while first < len(block):
+            last = block.within(first, *chunk.room)
+            # Nearly every line is good as it is. Only of the others it is asked what they are, and what is wrong with them.
+            if is_utf8 and not block.cut and shapes.learn():
+                _take(chunk, block, first, last, source.encoding)
+            else:
+                _take_singly(chunk, block, first, last, source.encoding)
+            first = last
+            if chunk.full:
+                yield chunk
+                chunk = Chunk(source, shapes)
     yield chunk
 
 
-def _take_carefully(chunk: Chunk, file: PlainFile, line: bytes, encoding: str) -> None:
-    text, wrong = _decode(line, file.cut, encoding)
+def _is_utf8(encoding: str) -> bool:
+    return codecs.lookup(encoding).name == "utf-8"
+
+
+def _take(chunk: Chunk, block: Block, first: int, last: int, encoding: str) -> None:
+    """Lines together, and those apart that have one among them that is not like those before."""
+    while (first := chunk.take_together(block, first, last)) < last:
+        for place in range(first, min(first + FEW, last)):
+            if not chunk.take_known(block.number + place, block.text(place)):
+                _take_singly(chunk, block, place, place + 1, encoding)
+        first = min(first + FEW, last)
+
+
+def _take_singly(chunk: Chunk, block: Block, first: int, last: int, encoding: str) -> None:
+    as_it_is = _is_utf8(encoding) and not block.cut
+    for place in range(first, last):
+        number = block.number + place
+        if not as_it_is or not chunk.take_text(number, block.text(place)):
+            _take_carefully(chunk, number, block.lines(place, place + 1), block.cut, encoding)
+
+
+def _take_carefully(chunk: Chunk, number: int, line: bytes, cut: bool, encoding: str) -> None:
+    text, wrong = _decode(line, cut, encoding)
     if not wrong and not text.strip(" \t\r\n"):
         return
     text = _without_end(text)
-    if not wrong and not chunk.take_text(file.number, text.encode()):
+    if not wrong and not chunk.take_text(number, text.encode()):
         wrong = _json_fault(text)
     if wrong:
-        chunk.reject(file.number, wrong, text)
+        chunk.reject(number, wrong, text)
 
 
 def _json_fault(text: str) -> str:
@@ -120,12 +154,12 @@ class _Lines:
         return number, _without_end(text)
 
 
-def _csv_rows(file: PlainFile, source: Source) -> Iterator[Chunk]:
+def _csv_rows(file: PlainFile, source: Source, shapes: Shapes) -> Iterator[Chunk]:
     csv.field_size_limit(LONGEST_LINE)  # the reader's own limit is 131,072 characters
     lines = _Lines(file, source.encoding)
     reader = csv.reader(lines, strict=True)
     header: list[str] | None = None
-    chunk = Chunk(source)
+    chunk = Chunk(source, shapes)
     while True:
         lines.taken = []
         try:
@@ -155,7 +189,7 @@ def _csv_rows(file: PlainFile, source: Source) -> Iterator[Chunk]:
             chunk.take(number, orjson.dumps(value), value)
         if chunk.full:
             yield chunk
-            chunk = Chunk(source)
+            chunk = Chunk(source, shapes)
     yield chunk
 
 

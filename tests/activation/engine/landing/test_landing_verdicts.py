@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 from pathlib import Path
 
+import duckdb
 import orjson
+import pyarrow as pa
+import pytest
 import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from landing_place import SOURCES, LandingPlace
 
+from activation.engine.landing import chunk
+from activation.engine.landing import lines as lines_module
 from activation.engine.landing.lines import chunks
+from activation.engine.landing.shapes import Shapes
 from activation.engine.specs import Source
 
 CLICKS = Source.model_validate(yaml.safe_load(SOURCES["clicks"]))
@@ -130,13 +137,24 @@ def expected(numbered: list[tuple[int, bytes]], end: bytes) -> tuple[dict[int, s
     return good, bad, {field for text in good.values() for field in fields(orjson.loads(text))}
 
 
-def is_as_expected(path: Path, content: list[bytes], end: bytes) -> None:
-    path.write_bytes(b'{"id":0}' + end + b"".join(line + end for line in content))  # of a first line a byte order mark is taken off
-    good, bad, seen = expected([(1, b'{"id":0}'), *enumerate(content, 2)], end)
-    found = list(chunks(path, CLICKS))
+def is_as_expected(path: Path, content: list[bytes], end: bytes, shapes: Shapes | None = None) -> None:
+    path.write_bytes(b'{"id":"0"}' + end + b"".join(line + end for line in content))  # of a first line a byte order mark is taken off
+    good, bad, seen = expected([(1, b'{"id":"0"}'), *enumerate(content, 2)], end)
+    shapes = shapes or Shapes()
+    seen |= shapes.fields
+    found = list(chunks(path, CLICKS, shapes=shapes))
     assert {number: text.decode() for part in found for number, text in zip(part.lines, part.texts, strict=True)} == good
     assert {number: (reason, text) for part in found for number, reason, text in part.bad} == bad
-    assert {field for part in found for field in part.fields} == seen
+    assert [number for part in found for number in part.lines] == sorted(good)
+    assert shapes.fields == seen
+    for part in found:
+        ids_are_what_sql_says(part.rows)
+
+
+def ids_are_what_sql_says(rows: pa.Table) -> None:
+    by_sql = "case when trim(json_extract_string(text, '/id')) <> '' then json_extract_string(text, '/id') end"
+    found = duckdb.sql(f"select text from rows where event_id is not null and event_id is distinct from {by_sql}").fetchall()
+    assert found == []
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -145,6 +163,77 @@ def is_as_expected(path: Path, content: list[bytes], end: bytes) -> None:
 @example(AWKWARD, b"\r\n")
 def test_the_quick_way_and_the_careful_way_agree_on_every_line(tmp_path: Path, content: list[bytes], end: bytes) -> None:
     is_as_expected(tmp_path / "any.jsonl", content, end)
+
+
+alike = st.fixed_dictionaries(
+    {"id": st.sampled_from(["1", "二", " ", "", "a/b", "\U0001f600", "\x00"]) | st.text(max_size=5)},
+    optional={
+        "a": values,
+        "b": st.fixed_dictionaries({}, optional={"id": values, "c": st.dictionaries(st.sampled_from("de"), values, max_size=2)}),
+    },
+)
+taught = st.builds(
+    lambda value, escaped: json.dumps(value, ensure_ascii=escaped, separators=(",", ":")).encode("utf-8", "surrogatepass"),
+    alike,
+    st.booleans(),
+)
+scratches = st.lists(
+    st.tuples(
+        st.integers(0, 10_000),
+        st.integers(0, 2),
+        pieces
+        | st.binary(max_size=2)
+        | st.sampled_from(
+            [b"\n", b"}\n{", b"}{", b"} {", b"\n\n", b",\n", b'"id":"9",', b'"id":null,', b'"i\\u0064":"9",', b"1e999", b" ", b"\r\n"]
+        ),
+    ),
+    max_size=4,
+)  # where, how many bytes are lost, what comes in their place
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(taught, min_size=1, max_size=12), scratches, st.sampled_from([1, 3, 16]), st.sampled_from([b"\n", b"\r\n"]))
+# Two objects on a line, so that the count is as if there were one, beside a line that is blank, and beside objects on two lines.
+@example([b'{"id":"1"}'] * 4, [(10, 0, b"\n"), (0, 0, b'{"id":"2"}')], 16, b"\n")
+@example([b'{"id":"1","b":{}}'] * 4, [(6, 0, b"\n"), (0, 0, b'{"id":"2"}')], 16, b"\n")
+@example([b'{"id":"1","b":{}}'] * 4, [(14, 0, b"\n"), (0, 0, b'{"id":"2"}')], 16, b"\n")
+@example([b'{"id":"1","b":{}}'] * 4, [(16, 0, b"\n"), (0, 0, b'{"id":"2"}')], 16, b"\n")
+# A kind that was not there before.
+@example([b'{"id":"1"}'] * 4, [(6, 3, b"7")], 16, b"\n")
+# An id that is there twice, also where it is spelled in two ways.
+@example([b'{"id":"1"}'] * 4, [(1, 0, b'"id":"9",')], 16, b"\n")
+@example([b'{"id":"1"}'] * 4, [(11, 10, b'{"i\\u0064":"9"}'), (1, 0, b'"id":"9",')], 16, b"\n")
+def test_lines_that_were_like_those_before_and_are_scratched_are_judged_as_if_each_stood_alone(
+    tmp_path: Path, content: list[bytes], scratched: list[tuple[int, int, bytes]], few: int, end: bytes
+) -> None:
+    shapes = Shapes()
+    for line in [b'{"id":"0"}', *content]:
+        if verdict(line, b"\n") == ("", line.decode()):
+            shapes.note(orjson.loads(line))
+    for _ in range(100):
+        shapes.note({"id": "0"})
+    assert shapes.learn()
+    block = b"\n".join(content)
+    for at, gone, piece in scratched:
+        block = block[: at % (len(block) + 1)] + piece + block[at % (len(block) + 1) + gone :]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(lines_module, "FEW", few)
+        patched.setattr(chunk, "FEW", few)
+        is_as_expected(tmp_path / "any.jsonl", block.split(b"\n"), end, shapes)
+
+
+def test_every_awkward_line_is_judged_alike_among_lines_that_are_known(tmp_path: Path) -> None:
+    shapes, chance = Shapes(), random.Random(1)
+    for line in AWKWARD:
+        if (found := verdict(line, b"\n")) and not found[0]:
+            shapes.note(orjson.loads(line))
+    for _ in range(100):
+        shapes.note({"id": "0"})
+    assert shapes.learn()
+    content = [line for line in AWKWARD for _ in range(3)] + [b'{"id":"x"}'] * 200
+    for _ in range(20):
+        chance.shuffle(content)
+        is_as_expected(tmp_path / "any.jsonl", content, b"\n", shapes)
 
 
 names = itertools.count()
