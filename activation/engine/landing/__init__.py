@@ -29,7 +29,7 @@ from activation.engine.yaml_file import did_you_mean
 
 Progress = Callable[[str, int, int], None]
 
-AHEAD = 3  # chunks that are read before they are written: a file ends with a small one, and its reader must not wait for the one before it
+AHEAD = 8  # chunks that are read before they are written: a file ends with a small one, and its reader must not wait for the one before it
 
 
 @dataclass

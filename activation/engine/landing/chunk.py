@@ -156,7 +156,9 @@ class Chunk:
         twice, where a parser takes the last): texts that are not blank, of a field whose name stands there once for each line."""
         if self._id:
             ids = _at(values, [self._id])
-            if _are_texts(ids) and text.count(b'"%s"' % self._id.encode()) == len(ids) and b"\\u00" not in text:
+            # Of a single letter it is told ten times as fast whether it is there.
+            is_plain = b"\\" not in text or b"\\u00" not in text
+            if is_plain and _are_texts(ids) and text.count(b'"%s"' % self._id.encode()) == len(ids):
                 return ids
         return [None] * len(values)
 

@@ -16,6 +16,7 @@ from activation.engine.landing.plain_file import LONGEST_LINE, PlainFile
 from activation.engine.landing.shapes import Shapes
 from activation.engine.specs import Source
 
+MOST_APART = 6  # doublings of the few lines that are taken one by one
 LONGEST_RECORD = 200  # physical lines; a quote left open must not swallow the file
 UNCLOSED = "a quote is opened and not closed"
 WORDS = {  # what Python's reader says, in words for the one who made the file
@@ -69,12 +70,22 @@ def _is_utf8(encoding: str) -> bool:
 
 
 def _take(chunk: Chunk, block: Block, first: int, last: int, encoding: str) -> None:
-    """Lines together, and those apart that have one among them that is not like those before."""
-    while (first := chunk.take_together(block, first, last)) < last:
-        for place in range(first, min(first + FEW, last)):
-            if not chunk.take_known(block.number + place, block.text(place)):
-                _take_singly(chunk, block, place, place + 1, encoding)
-        first = min(first + FEW, last)
+    """Lines together, and those apart that have one among them that is not like those before.
+
+    Where few are found again and again, more and more go without being asked together: it costs, and gains nothing with such lines.
+    """
+    shapes = chunk.shapes
+    while first < last:
+        place = chunk.take_together(block, first, last)
+        shapes.misses = 0 if place > first else shapes.misses
+        first = min(place + (FEW << min(shapes.misses, MOST_APART)), last)
+        if shapes.misses:
+            _take_singly(chunk, block, place, first, encoding)
+        else:
+            for number in range(place, first):
+                if not chunk.take_known(block.number + number, block.text(number)):
+                    _take_singly(chunk, block, number, number + 1, encoding)
+        shapes.misses += place < last
 
 
 def _take_singly(chunk: Chunk, block: Block, first: int, last: int, encoding: str) -> None:

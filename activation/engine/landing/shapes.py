@@ -28,9 +28,10 @@ class _Place:
 
 
 class Shapes:
-    """`fields` are (dotted field, kind), of all that was noted."""
+    """`fields` are (dotted field, kind), of all that was noted. `misses` is for the reader: how often lines were not as expected, in a row."""
 
     def __init__(self) -> None:
+        self.misses = 0
         self.fields: set[tuple[str, str]] = set()
         self._top = _Place()
         self._keys = self._remembered = 0

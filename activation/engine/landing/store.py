@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from activation.engine.landing.chunk import Chunk
@@ -24,10 +25,11 @@ WORTH = 50  # ids that are there are gone through in the time in which one event
 
 def create_table(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     """`raw.<name>`, if it is not there yet."""
-    packed = "using compression 'zstd'" if packs_text(connection) else ""
+    # What DuckDB is told to do with text it need not try out.
+    same, other = (f" using compression '{how}'" if packs_text(connection) else "" for how in ("dict_fsst", "zstd"))
     connection.execute(
-        f"create table if not exists raw.{quote(name)} (_event_id varchar, _source varchar, _batch_id varchar, _file varchar, "
-        f"_line bigint, _landed_at timestamp, payload json {packed})"
+        f"create table if not exists raw.{quote(name)} (_event_id varchar{other}, _source varchar{same}, _batch_id varchar{same}, "
+        f"_file varchar{same}, _line bigint, _landed_at timestamp, payload json{other})"
     )
 
 
@@ -86,19 +88,28 @@ class Incoming:
         )
 
     def _add_events(self, lines: pa.Table, came_with: list[Any]) -> None:
-        # Of most events the id was seen in passing; then no JSON is parsed again.
-        key = "event_id" if lines["event_id"].null_count == 0 else f"coalesce(event_id, {_key(self._source)})"
-        ids = self._connection.execute(
-            f"select _event_id, hash(_event_id) as hash from (select {key} as _event_id from lines)"
-        ).to_arrow_table()
-        came = self._may_have_come(ids["hash"].to_numpy())
+        ids = self._ids(lines)
+        came = self._may_have_come(self._ask("hash(_event_id)", ids).to_numpy())
         texts = pa.chunked_array([pa.ExtensionArray.from_storage(pa.json_(), part) for part in lines["text"].chunks], pa.json_())
         # As what it is known to be, JSON, DuckDB takes it without a look.
-        rows = pa.table({"_event_id": ids["_event_id"], "line": lines["line"], "text": texts, "came": came})
-        self._insert(f"{self._table} select _event_id, ?, ?, ?, line, ?, text from arrow_rows where not came", rows, came_with)
+        rows = pa.table({"_event_id": ids["_event_id"], "line": lines["line"], "text": texts})
+        into = f"{self._table} select _event_id, ?, ?, ?, line, ?, text from arrow_rows"
+        self._insert(into, rows.filter(pa.array(~came)) if came.any() else rows, came_with)
         if came.any():
-            into = "incoming select nextval('arrivals'), _event_id, null, null, ?, ?, ?, line, ?, text from arrow_rows where came"
-            self._insert(into, rows, came_with)
+            into = "incoming select nextval('arrivals'), _event_id, null, null, ?, ?, ?, line, ?, text from arrow_rows"
+            self._insert(into, rows.filter(pa.array(came)), came_with)
+
+    def _ids(self, lines: pa.Table) -> pa.Table:
+        """The events' ids. Most were seen in passing; JSON is parsed again only for the others."""
+        ids = lines["event_id"].combine_chunks()
+        if ids.null_count:
+            unseen = pc.is_null(ids)
+            ids = pc.replace_with_mask(ids, unseen, self._ask(_key(self._source), lines.filter(unseen)).combine_chunks())
+        return pa.table({"_event_id": ids})
+
+    def _ask(self, value: str, arrow_rows: pa.Table) -> pa.ChunkedArray:
+        """The value of an expression for each row."""
+        return self._connection.execute(f"select {value} as value from arrow_rows").to_arrow_table()["value"]
 
     def _may_have_come(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Of which events the id may be in `raw`, or have come in this landing. Beside much that is there, the first that come all may."""
