@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -96,7 +97,9 @@ def _connect(project: Project, wait: float, read_only: bool) -> duckdb.DuckDBPyC
     deadline = time.monotonic() + wait
     while True:
         try:
-            return duckdb.connect(str(project.warehouse), read_only, {"storage_compatibility_version": STORAGE})
+            # Asked only of a new file: in one process, DuckDB opens a file twice only under the same settings.
+            layout: dict[str, Any] = {} if project.warehouse.exists() else {"storage_compatibility_version": STORAGE}
+            return duckdb.connect(str(project.warehouse), read_only, layout)
         except duckdb.IOException as error:
             if "Could not set lock" not in str(error):
                 raise

@@ -70,3 +70,8 @@ def test_a_file_that_somebody_else_made_keeps_its_layout_and_is_used_all_the_sam
             connection.execute("checkpoint")
     assert layouts(by_sluice.warehouse, "activation.sync_snapshot") == {"DICT_FSST", "ZSTD"}
     assert not layouts(by_dbt.warehouse, "activation.sync_snapshot") & {"DICT_FSST", "ZSTD"}
+
+
+def test_it_may_be_open_in_the_same_process_already(place: Project) -> None:
+    with duckdb.connect(str(place.warehouse)), opened(place) as connection:
+        assert connection.execute("select count(*) from activation.deliveries").fetchall() == [(0,)]
