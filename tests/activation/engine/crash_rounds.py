@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from deadly_sandbox import MOMENTS, DeadlySandbox
+from deadly_sandbox import LATER, MOMENTS, DeadlySandbox
 from forked_processes import Child, Mother
 from small_project import NOON, SmallProject
 
@@ -96,7 +96,7 @@ class Rounds:
 
     def killed_by_the_vendor(self, refs: list[str]) -> None:
         """At a moment no clock would find: when something came, when it was taken, or when it was answered and nothing is recorded yet."""
-        moment, after = self.random.choice(MOMENTS), self.random.randint(1, 2 * PEOPLE_A_ROUND)
+        moment, after = self.random.choice([*MOMENTS, LATER]), self.random.randint(1, 2 * PEOPLE_A_ROUND)
         before = self.runs()
         process = self.start("run", *refs)
         self.sandbox.trap(process.pid, moment, after)

@@ -1,10 +1,11 @@
-"""A sandbox that can be killed and come back, and that kills who sends to it: before it takes something, before it answers, or right after."""
+"""A sandbox that can be killed and come back, and that kills who sends to it: before it takes something, before it answers, or after."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ from starlette.responses import Response
 
 from connectors.sandbox import build
 
-MOMENTS = ("came", "taken", "answered")
+MOMENTS = ("came", "taken", "answered")  # when the answer has left, and nobody has read it
+LATER = "read"  # right after the answer: what was done with it by then, chance decides
 A_WRITE = 0.002  # seconds until an answer by mail is on its way
 
 
@@ -55,7 +57,7 @@ class DeadlySandbox(RunningSandbox):
         self._client = httpx.Client(base_url=self._addresses[0], trust_env=False, timeout=120, verify=False)
 
     def trap(self, pid: int, moment: str, after: int) -> None:
-        """Kill this process with the `after`th thing that comes from now on, at one of the MOMENTS of it."""
+        """Kill this process with the `after`th thing that comes from now on, at one of the MOMENTS of it, or LATER."""
         self._client.post("/_trap", json=[pid, moment, after])
 
     def no_trap(self) -> None:
@@ -82,11 +84,19 @@ async def _serve(state: Path, http_port: int, smtp_port: int) -> None:
     trap: list[Any] = []  # pid, moment, how many things are still to come
     inner, keep = sandbox.app, sandbox.keep
 
+    def is_due(moment: str) -> bool:
+        return bool(trap) and trap[1] == moment and trap[2] <= 0
+
     def strikes(moment: str) -> None:
-        if trap and trap[1] == moment and trap[2] <= 0:
+        if is_due(moment):
             with suppress(ProcessLookupError):
-                os.kill(trap[0], 9)
+                os.kill(trap[0], signal.SIGKILL)
             trap.clear()
+
+    def holds(moment: str) -> None:
+        if is_due(moment):
+            with suppress(ProcessLookupError):
+                os.kill(trap[0], signal.SIGSTOP)
 
     def keeps(vendor: str, *arguments: Any) -> Any:
         if trap:
@@ -95,7 +105,9 @@ async def _serve(state: Path, http_port: int, smtp_port: int) -> None:
         kept = keep(vendor, *arguments)
         strikes("taken")
         if vendor == "smtp":
-            asyncio.get_running_loop().call_later(A_WRITE, strikes, "answered")
+            holds("answered")
+            for moment in ("answered", LATER):
+                asyncio.get_running_loop().call_later(A_WRITE, strikes, moment)
         return kept
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -104,9 +116,13 @@ async def _serve(state: Path, http_port: int, smtp_port: int) -> None:
             return await Response()(scope, receive, send)
 
         async def sends(message: Any) -> None:
+            is_last = message["type"] == "http.response.body" and not message.get("more_body") and not scope["path"].startswith("/_")
+            if is_last:
+                holds("answered")
             await send(message)
-            if message["type"] == "http.response.body" and not message.get("more_body") and not scope["path"].startswith("/_"):
+            if is_last:
                 strikes("answered")
+                strikes(LATER)
 
         return await inner(scope, receive, sends)
 
