@@ -72,7 +72,9 @@ def account(account_id: str, name: str, domain: str, created: str = "2026-01-01"
     return "crm/accounts.csv", {"account_id": account_id, "name": name, "domain": domain, "created_at": created, "updated_at": created}
 
 
-def opportunity(opportunity_id: str, contact_id: str, stage: str, created: str, closed: str = "") -> Record:
+def opportunity(
+    opportunity_id: str, contact_id: str, stage: str, created: str, closed: str = "", updated: str = "", amount: str = ""
+) -> Record:
     return "crm/opportunities.csv", {
         "opportunity_id": opportunity_id,
         "account_id": "",
@@ -80,7 +82,8 @@ def opportunity(opportunity_id: str, contact_id: str, stage: str, created: str, 
         "stage": stage,
         "created_at": created,
         "closed_at": closed,
-        "updated_at": closed or created,
+        "updated_at": updated or closed or created,
+        "amount": amount,
     }
 
 

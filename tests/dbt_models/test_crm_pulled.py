@@ -85,7 +85,9 @@ def house(new_house: Callable[[], House]) -> House:
         ],
     )
     house.build(
-        AS_OF, select=["+dim_accounts", "+segment_renewals_due_30d", "stg_crm__changes", "opportunity_stages_have_names"], tested=True
+        AS_OF,
+        select=["+dim_accounts", "+segment_renewals_due_30d", "stg_crm__contacts", "stg_crm__changes", "opportunity_stages_have_names"],
+        tested=True,
     )
     return house
 
@@ -136,9 +138,9 @@ def test_a_stage_that_is_told_by_number_has_the_name_that_it_was_given_and_is_as
     manifest = house.dbt.manifest
     (unnamed,) = (node for node in manifest.nodes.values() if node.name == "opportunity_stages_have_names")
     assert unnamed.config.severity == "warn"
-    house.build(AS_OF, select=["stg_crm__opportunities"], variables={"crm_stage_names": {"122": "赢单"}})
+    house.build(AS_OF, select=["stg_crm__opportunity_versions"], variables={"crm_stage_names": {"122": "赢单"}})
     assert house.column("select stage from staging.stg_crm__opportunities where opportunity_id = 'neocrm:3'") == ["closed_won"]
-    house.build(AS_OF, select=["stg_crm__opportunities"])
+    house.build(AS_OF, select=["stg_crm__opportunity_versions"])
     assert house.column("select stage from staging.stg_crm__opportunities where opportunity_id = 'neocrm:3'") == ["122"]
 
 

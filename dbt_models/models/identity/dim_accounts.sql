@@ -47,7 +47,7 @@ deals as (
         count(*) filter (where is_won) as won_opportunities,
         coalesce(sum(amount) filter (where is_won), 0) as won_amount
     from {{ ref('fct_opportunities') }} as opportunities
-    left join {{ ref('stg_crm__contacts') }} as contacts using (contact_id)
+    left join {{ crm_contacts_known() }} as contacts using (contact_id)
     group by coalesce(opportunities.account_id, contacts.account_id)
 ),
 

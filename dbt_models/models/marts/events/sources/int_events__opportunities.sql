@@ -12,16 +12,9 @@ moments as (
     where stage = 'closed_lost'
 ),
 
--- the way between: by the history that was pulled, or as HubSpot tells it
+-- the way between
 told as (
-    select
-        *,
-        case subscription_type when 'deal.propertychange' then 'hubspot:' || object_id else object_id end as opportunity_id,
-        {{ crm_stage('property_value') }} as moved_to
-    from {{ ref('stg_crm__changes') }}
-    where
-        subscription_type in ('opportunity.propertychange', 'deal.propertychange')
-        and property_name in ('stage', 'dealstage')
+    select * from {{ opportunity_moves() }} as moves
 ),
 
 steps as (
