@@ -55,8 +55,8 @@ class Rows(Sequence[Row]):
 
     def begun_with(self, start: bytes) -> bytes:
         payloads = self._columns["payload"]
-        if pc.min_max(pc.binary_length(payloads))["min"].as_py() <= len(b"{}"):
-            return begun_with(start, self.payloads)
+        if payloads.null_count or pc.min_max(pc.binary_length(payloads))["min"].as_py() <= len(b"{}"):
+            return begun_with(start, self.payloads)  # one by one; a row without a payload, which no plan has, is not passed over
         # All in one stroke, for a row's own object of bytes would cost more than to sign and send it.
         begun = pc.binary_replace_slice(payloads, 0, 1, b",{" + start + b",")
         _, ends, text = begun.buffers()

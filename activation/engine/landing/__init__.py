@@ -29,7 +29,9 @@ from activation.engine.yaml_file import did_you_mean
 
 Progress = Callable[[str, int, int], None]
 
-AHEAD = 8  # chunks that are read before they are written: a file ends with a small one, and its reader must not wait for the one before it
+# Chunks that are read before they are written. The writer compresses a row group, some seven chunks of ordinary events, at once, and is
+# quick in between: with fewer ahead each side waits for the other by turns. They are held in memory, 16 MB each.
+AHEAD = 8
 
 
 @dataclass

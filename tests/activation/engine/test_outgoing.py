@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -86,3 +87,10 @@ def test_rows_handed_on_as_they_are_begin_with_what_is_said_of_all(payloads: lis
     columns = pa.RecordBatch.from_pydict(table).slice(min(start, len(rows) - 1), 5)  # as a lot is cut from a piece
     begun = outgoing.Rows(columns).begun_with(b'"_operation":"add"')
     assert begun == b",".join(orjson.dumps({"_operation": "add"} | row) for row in rows[min(start, len(rows) - 1) :][:5])
+
+
+def test_a_row_without_a_payload_is_not_left_out_in_silence() -> None:
+    table = {name: pa.nulls(2, pa.string()) for name in outgoing.ROW}
+    table |= {"row_number": pa.array([0, 1]), "payload": pa.array([b'{"id":1}', None], pa.binary())}
+    with pytest.raises(TypeError):
+        outgoing.Rows(pa.RecordBatch.from_pydict(table)).begun_with(b'"_operation":"add"')
