@@ -37,7 +37,8 @@ def measure_with(people: int, events: int) -> list[dict[str, Any]]:
         _land(project, crowd)
         # Under the same name, for that is what the statements call it.
         bare = Path(shutil.copy(project.warehouse, Path(tempfile.mkdtemp(dir=folder)) / project.warehouse.name))
-        full = seconds(lambda: _build(project, NOW))
+        # With every statement in the log, for `said`.
+        full = seconds(lambda: _build(project, NOW, log="debug"))
         peak = _most_of_children_mb()
         profiles = _profiles(project)
         models = said(project)
@@ -69,9 +70,10 @@ def _land(project: Project, crowd: Crowd, later: int = 0) -> None:
         crowd.land(warehouse, later)
 
 
-def _build(project: Project, as_of: datetime, select: list[str] | None = None) -> None:
+def _build(project: Project, as_of: datetime, select: list[str] | None = None, log: str = "info") -> None:
     (project.logs / "dbt.log").unlink(missing_ok=True)
     os.environ["SLUICE_DBT_AS_OF"] = as_of.isoformat()
+    os.environ["DBT_LOG_LEVEL_FILE"] = log
     report = build(project, Declarations.load(project), select=select or [], tests=False)
     if not report.ok:
         raise AssertionError("\n".join(report.failures))

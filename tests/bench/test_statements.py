@@ -40,7 +40,10 @@ def tables(warehouse: Path) -> dict[str, list[tuple[Any, ...]]]:
         return {name: connection.sql(f"from {name} order by all").fetchall() for (name,) in names}
 
 
-def test_the_statements_of_a_build_said_again_leave_the_same_tables(islands: Project, tmp_path: Path) -> None:
+def test_the_statements_of_a_build_said_again_leave_the_same_tables(
+    islands: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBT_LOG_LEVEL_FILE", "debug")
     declarations = Declarations(islands)
     prepare_warehouse(islands, declarations)
     bare = Path(shutil.copy(islands.warehouse, tmp_path))

@@ -118,7 +118,10 @@ def test_what_dbt_knows_is_read_from_its_manifest(tiny: Tiny) -> None:
     assert models.relation("people").sql == '"main"."people"'
 
 
-def test_another_moment_makes_dbt_parse_nothing_anew_and_a_project_that_was_moved_finds_its_seeds(tmp_path: Path) -> None:
+def test_another_moment_makes_dbt_parse_nothing_anew_and_a_project_that_was_moved_finds_its_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBT_LOG_LEVEL_FILE", "debug")
     here = Tiny(tmp_path / "before")
     here.write("macros/as_of.sql", (REPOSITORY / "dbt_models/macros/as_of.sql").read_text(encoding="utf-8"))
     here.write("models/people.sql", FILES["models/people.sql"].replace('\'{{ var("as_of", "never") }}\'', "{{ as_of() }}"))
