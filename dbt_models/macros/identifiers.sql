@@ -29,3 +29,9 @@
 {% macro strongest_type(types) -%}
     case {%- for type in types %} when {{ type }} is not null then '{{ type }}' {%- endfor %} end
 {%- endmacro %}
+
+{# The sources whose observations tell which identifiers belong together; int_observations__<source> has those of one. #}
+{% macro observation_sources() -%}
+    {{ return(['web', 'mail', 'sms', 'wechat', 'wecom', 'crm', 'shop', 'forms', 'webinar', 'offline', 'consent', 'lists', 'olist', 'chat',
+        'crm_references', 'crm_sync']) }}
+{%- endmacro %}

@@ -1,6 +1,4 @@
-{%- set sources = [
-    'web', 'mail', 'sms', 'wechat', 'wecom', 'crm', 'shop', 'forms', 'webinar', 'offline', 'consent', 'lists', 'olist', 'chat', 'crm_references', 'crm_sync'
-] -%}
+{%- set sources = observation_sources() -%}
 {%- set identifiers = identifier_slots() | map(attribute='column') | join(', ') -%}
 {#- Which batches there are is told by the large table itself, at a fraction of what asking for what is read out of it costs. -#}
 {%- set landed = {'web': ref('stg_web__events')} -%}

@@ -11,6 +11,10 @@ identifiers as (
     select * from {{ ref('bridge_profile_identifiers') }}
 ),
 
+known as (
+    select * from {{ identifiers_known() }} as known
+),
+
 free_mail as (
     select * from {{ ref('free_mail_domains') }}
 ),
@@ -43,17 +47,16 @@ crm_links as (
 
 mail_domains as (
     select
-        identifiers.profile_id,
-        split_part(identifiers.identifier, '@', 2) as domain,
-        max(identifiers.last_seen_at) as linked_at
-    from identifiers
-    left join free_mail on split_part(identifiers.identifier, '@', 2) = free_mail.domain
+        known.profile_id,
+        split_part(known.identifier, '@', 2) as domain,
+        max(known.last_seen_at) as linked_at
+    from known
+    left join free_mail on split_part(known.identifier, '@', 2) = free_mail.domain
     where
-        identifiers.identifier_type = 'email'
-        and identifiers.first_seen_at <= {{ as_of() }}
+        known.identifier_type = 'email'
         -- an address anybody can have says nothing about an employer
         and free_mail.domain is null
-    group by identifiers.profile_id, split_part(identifiers.identifier, '@', 2)
+    group by known.profile_id, split_part(known.identifier, '@', 2)
 ),
 
 domain_links as (

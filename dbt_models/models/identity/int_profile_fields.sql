@@ -10,6 +10,10 @@ by_source as (
     select * from {{ ref('int_identifiers_by_source') }}
 ),
 
+by_then as (
+    select * from {{ ref('int_identifiers_by_then') }}
+),
+
 identifiers as (
     select * from {{ ref('bridge_profile_identifiers') }}
 ),
@@ -31,9 +35,15 @@ candidates as (
     where nullif(trim({{ name }}), '') is not null
     union all
     {% endfor %}
-    select identifiers.profile_id, by_source.identifier_type, by_source.identifier, by_source.source, least(by_source.last_seen_at, {{ as_of() }})
+    select
+        identifiers.profile_id, by_source.identifier_type, by_source.identifier, by_source.source,
+        coalesce(by_then.last_seen_at, least(by_source.last_seen_at, {{ as_of() }}))
     from by_source
     join identifiers using (identifier_type, identifier)
+    left join by_then
+        on by_source.identifier_type = by_then.identifier_type
+        and by_source.identifier = by_then.identifier
+        and by_source.source = by_then.source
     where
         by_source.identifier_type in ('{{ contact_points | join("', '") }}')
         and not (by_source.identifier_type = 'wecom_external_userid' and by_source.identifier in (select external_userid from strangers))

@@ -1,6 +1,5 @@
 with identifiers as (
-    select * from {{ ref('bridge_profile_identifiers') }}
-    where first_seen_at <= {{ as_of() }}
+    select * from {{ identifiers_known() }} as known
 ),
 
 machines as (
@@ -17,7 +16,7 @@ people as (
         identifiers.profile_id,
         identifiers.profile_key,
         min(identifiers.first_seen_at) as first_seen_at,
-        max(case when identifiers.last_seen_at <= {{ as_of() }} then identifiers.last_seen_at else identifiers.first_seen_at end) as last_seen_at,
+        max(identifiers.last_seen_at) as last_seen_at,
         count(*) as identifiers,
         -- the CRM is one system, in however many ways it speaks
         split_part(min_by(identifiers.source, (identifiers.source = 'consent', identifiers.first_seen_at, identifiers.source)), '_', 1) as origin_system,
@@ -31,7 +30,6 @@ select
     people.profile_id,
     people.profile_key,
     people.first_seen_at,
-    -- of a past day an identifier does not tell when it was last seen; what the person did then does
     greatest(people.last_seen_at, activity.last_active_at) as last_seen_at,
     people.identifiers,
     people.origin_system,

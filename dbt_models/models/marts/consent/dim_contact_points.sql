@@ -1,6 +1,6 @@
 with by_source as (
-    select * from {{ ref('bridge_profile_identifiers') }}
-    where identifier_type in ('email', 'phone', 'wechat_openid') and first_seen_at <= {{ as_of() }}
+    select * from {{ identifiers_known() }} as known
+    where identifier_type in ('email', 'phone', 'wechat_openid')
 ),
 
 chosen as (
