@@ -69,6 +69,7 @@ class _Session(BaseSession):
         self.username = self.database = None
         self.store, self.touched, self.holds = store, 0, False
         self.connection: Connection | None = None
+        self.loop = asyncio.get_running_loop()
 
     async def init(self, connection: Connection) -> None:
         if self.database != "trial":
@@ -248,4 +249,5 @@ def break_connections(db: pymysql.Connection[Any]) -> None:
     own = db.thread_id()
     for session in list(_Session.open):
         if session.connection is not None and session.connection.connection_id != own:
-            session.connection.stream.writer.transport.abort()
+            # From another thread the loop hears of it only when it wakes for something else.
+            session.loop.call_soon_threadsafe(session.connection.stream.writer.transport.abort)
