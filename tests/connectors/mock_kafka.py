@@ -3,6 +3,7 @@ idempotent producing included, but it is not Kafka: it compacts nothing, asks fo
 
 from __future__ import annotations
 
+import signal
 import time
 from functools import cache
 from typing import Any
@@ -12,7 +13,12 @@ import confluent_kafka as kafka
 
 @cache
 def _cluster() -> tuple[Any, str]:
-    producer = kafka.Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "127.0.0.1:1", "log_level": 0})
+    # A signal that its thread gets ends the mock broker, which then accepts connections and answers none. Threads are born with their maker's mask.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        producer = kafka.Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "127.0.0.1:1", "log_level": 0})
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     (broker,) = producer.list_topics(timeout=60).brokers.values()
     return producer, f"{broker.host}:{broker.port}"  # it lives as long as this producer does
 
