@@ -1,6 +1,6 @@
 {#
 How tables and views take the place of those before, where the warehouse is DuckDB: in one statement and one commit. dbt's own way makes a
-second relation, renames both, commits, drops the first and commits again, which is most of what a build of little news spends its time on.
+second relation, renames both, commits, drops the first and commits again, which is a sixth of what a build of little news takes.
 Until the commit, and when the statement fails, the one before is what everybody reads.
 #}
 {% materialization table, adapter='duckdb', supported_languages=['sql'] %}
