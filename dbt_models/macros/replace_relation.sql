@@ -1,13 +1,35 @@
 {#
 How tables and views take the place of those before, where the warehouse is DuckDB: in one statement and one commit. dbt's own way makes a
-second relation, renames both, commits, drops the first and commits again, which is a sixth of what a build of little news takes.
+second relation, renames both, commits, drops the first and commits again, which is a sixth of what a build of little news takes. It is
+still taken where a model asks for more than a statement.
 Until the commit, and when the statement fails, the one before is what everybody reads.
 #}
-{% materialization table, adapter='duckdb', supported_languages=['sql'] %}
+{% materialization table, adapter='duckdb', supported_languages=['sql', 'python'] %}
+    {#- A model in Python has to be said from here. -#}
+    {%- if model.language == 'python' -%}
+        {%- set target = this.incorporate(type='table') -%}
+        {%- set made = make_intermediate_relation(target) -%}
+        {%- do drop_relation_if_exists(load_cached_relation(made)) -%}
+        {{- run_hooks(pre_hooks) -}}
+        {%- call statement('main', language='python') -%}
+            {{- create_table_as(False, made, compiled_code, 'python') -}}
+        {%- endcall -%}
+        {%- do drop_relation_if_exists(load_cached_relation(this)) -%}
+        {%- do adapter.rename_relation(made, target) -%}
+        {{- run_hooks(post_hooks) -}}
+        {%- do adapter.commit() -%}
+        {{ return({'relations': [target]}) }}
+    {%- endif -%}
+    {%- if config.get('indexes') or config.get('sql_header') or config.get('partitioned_by') or config.get('sorted_by') -%}
+        {{ return(dbt.materialization_table_duckdb()) }}
+    {%- endif -%}
     {{ return(replace_relation('table')) }}
 {% endmaterialization %}
 
 {% materialization view, adapter='duckdb' %}
+    {%- if config.get('sql_header') -%}
+        {{ return(dbt.materialization_view_default()) }}
+    {%- endif -%}
     {{ return(replace_relation('view')) }}
 {% endmaterialization %}
 

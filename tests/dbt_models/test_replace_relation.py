@@ -17,6 +17,7 @@ profile: sluice
 models:
   +schema: marts
   sluice:
+    halves: {+materialized: table}
     numbers: {+materialized: table}
     doubles: {+materialized: view}
     promised: {+materialized: table, +contract: {enforced: true}}
@@ -94,3 +95,14 @@ def test_a_row_that_breaks_a_contract_leaves_the_table_of_before(small: Small) -
     small.write("models/promised.sql", "select nullif(double, 2) as number from {{ ref('doubles') }}")
     assert len(small.build().failures) == 1
     assert small.found() == before
+
+
+def test_what_asks_for_more_than_a_statement_is_made_as_dbt_makes_it(small: Small) -> None:
+    small.write("models/numbers.sql", "{{ config(indexes=[{'columns': ['number'], 'unique': true}]) }} " + FILES["models/numbers.sql"])
+    small.write("models/halves.py", "def model(dbt, session):\n    return session.sql('select 7 as half')\n")
+    for _ in range(2):
+        report = small.build()
+        assert report.ok, report.failures
+        assert (small.found()["numbers"], small.found()["halves"]) == (("BASE TABLE", [0, 1, 2]), ("BASE TABLE", [7]))
+        with duckdb.connect(str(small.project.warehouse), read_only=True) as warehouse:
+            assert warehouse.sql("select table_name, is_unique from duckdb_indexes()").fetchall() == [("numbers", True)]
