@@ -14,18 +14,18 @@ asked when a model is made and not when it is parsed, because dbt would parse an
 {%- endmacro %}
 
 {#
-Whether what landed last landed after the moment of the build: only then has anything been seen since, but for clocks that run ahead. While
-the project is parsed it is true, so that dbt learns what a model may be made of.
+Whether the build was told a moment, and something landed after it: only then has anything been seen since, but for clocks that run ahead.
+While the project is parsed it is true, so that dbt learns what a model may be made of.
 #}
 {% macro is_about_the_past() -%}
     {%- set observations = ref('int_identity_observations') -%}
     {%- if not execute -%}
         {{ return(true) }}
     {%- endif -%}
-    {%- if flags.WHICH not in ('run', 'build') -%}
+    {%- if flags.WHICH not in ('run', 'build') or not (var("as_of", none) or env_var("SLUICE_DBT_AS_OF", "")) -%}
         {{ return(false) }}
     {%- endif -%}
-    {{ return(run_query("select coalesce(max(_landed_at) > " ~ as_of() ~ ", false) from " ~ observations).rows[0][0]) }}
+    {{ return(run_query("select coalesce(date_trunc('second', max(_landed_at)) > " ~ as_of() ~ ", false) from " ~ observations).rows[0][0]) }}
 {%- endmacro %}
 
 {% macro moment_of_build() -%}

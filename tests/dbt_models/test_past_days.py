@@ -118,3 +118,15 @@ def test_a_past_day_rebuilt_is_the_build_of_that_day(found: dict[str, tuple[list
         if was != now
     ]
     assert (len(rebuilt), differences) == (len(then), [])
+
+
+def test_a_clock_that_runs_ahead_makes_nobody_seen_anew_with_every_build(new_house: Callable[[], House]) -> None:
+    house, seen = new_house(), []
+    house.land(DAY, [identify("2031-01-01 09:00", anonymous="d-gus", user="u-gus", email="gus@firm.example")])
+    for moment in (DAY, LATER):
+        house.build(moment, select=["+dim_contact_points", "+int_profile_people"])
+        seen.append(
+            house.rows("select last_seen_at from marts.dim_contact_points union all select last_seen_at from identity.int_profile_people")
+        )
+    assert len(seen[0]) == 2
+    assert seen[0] == seen[1]
