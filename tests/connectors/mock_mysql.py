@@ -251,3 +251,6 @@ def break_connections(db: pymysql.Connection[Any]) -> None:
         if session.connection is not None and session.connection.connection_id != own:
             # From another thread the loop hears of it only when it wakes for something else.
             session.loop.call_soon_threadsafe(session.connection.stream.writer.transport.abort)
+            ended = threading.Event()
+            session.loop.call_soon_threadsafe(ended.set)
+            assert ended.wait(60)
