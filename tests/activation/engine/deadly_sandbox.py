@@ -79,6 +79,13 @@ def serve() -> None:
     asyncio.run(_serve(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
 
 
+def _states_of_threads(pid: int) -> Iterator[str]:
+    """A letter for each, as proc(5) has it."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            yield (thread / "stat").read_text().rpartition(")")[2].split()[0]
+
+
 async def _serve(state: Path, http_port: int, smtp_port: int) -> None:
     sandbox = build(state)
     trap: list[Any] = []  # pid, moment, how many things are still to come
@@ -95,8 +102,11 @@ async def _serve(state: Path, http_port: int, smtp_port: int) -> None:
 
     def holds(moment: str) -> None:
         if is_due(moment):
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError, FileNotFoundError):
                 os.kill(trap[0], signal.SIGSTOP)
+                # One of its threads has to take the signal before the others stop: on a busy machine they would go on and read the answer.
+                while any(state not in "TtXZ" for state in _states_of_threads(trap[0])):
+                    time.sleep(0.001)
 
     def keeps(vendor: str, *arguments: Any) -> Any:
         if trap:
