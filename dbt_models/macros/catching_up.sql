@@ -23,9 +23,10 @@ next time. A model whose source was made anew, or whose rules are others, starts
 
 {#
 How far this model has taken `relation`, as a timestamp to compare its `_written_at` with; none where it takes all of it, into an empty
-table. `rules`: a fingerprint of what else the rows depend on, kept in `_rules`.
+table: what the model has is deleted, or with `leave=false` left for the model itself to delete together with what takes its place.
+`rules`: a fingerprint of what else the rows depend on, kept in `_rules`.
 #}
-{% macro taken_up_to(relation, column='_taken_at', rules=none) -%}
+{% macro taken_up_to(relation, column='_taken_at', rules=none, leave=true) -%}
     {%- if not (execute and is_incremental() and flags.WHICH in ('run', 'build')) -%}
         {{ return(none) }}
     {%- endif -%}
@@ -37,8 +38,30 @@ table. `rules`: a fingerprint of what else the rows depend on, kept in `_rules`.
             {{ return(taken) }}
         {%- endif -%}
     {%- endif -%}
-    {%- do run_query('delete from ' ~ this) -%}
+    {%- if leave -%}
+        {%- do run_query('delete from ' ~ this) -%}
+    {%- endif -%}
     {{ return(none) }}
+{%- endmacro %}
+
+{# A table from before its rows said when they were written gets the column. #}
+{% macro say_when_written() -%}
+    {%- if execute and is_incremental() and flags.WHICH in ('run', 'build')
+        and '_written_at' not in adapter.get_columns_in_relation(this) | map(attribute='name') | list -%}
+        {%- do run_query('alter table ' ~ this ~ ' add column _written_at timestamp') -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{# Empties this model, which takes in batches, where its rows were made by other `rules` (a fingerprint, kept in `_rules`): it takes all anew. #}
+{% macro start_over_with_other(rules) -%}
+    {%- if execute and is_incremental() and flags.WHICH in ('run', 'build') -%}
+        {%- if '_rules' not in adapter.get_columns_in_relation(this) | map(attribute='name') | list -%}
+            {%- do run_query('alter table ' ~ this ~ ' add column _rules varchar') -%}
+        {%- endif -%}
+        {%- if run_query("select count(*) from " ~ this ~ " where _rules is distinct from '" ~ rules ~ "'").rows[0][0] -%}
+            {%- do run_query('delete from ' ~ this) -%}
+        {%- endif -%}
+    {%- endif -%}
 {%- endmacro %}
 
 {# What a seed says, in 32 characters: another where anything in it is changed. #}

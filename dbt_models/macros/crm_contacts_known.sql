@@ -3,7 +3,7 @@ The CRM's contacts as they were known at the moment of the build, to select from
 date, and where a flag must not wait for a clock that runs ahead, `said_at()`.
 #}
 {% macro crm_contacts_known(changed_at='updated_at') -%}
-    (select * from {{ ref('stg_crm__contact_versions') }} qualify {{ version_as_of('contact_id', changed_at) }})
+    (select * from {{ ref('int_crm_contact_versions') }} qualify {{ version_as_of('contact_id', changed_at) }})
 {%- endmacro %}
 
 {# When something was said: by its own date, and never after it landed; to the second, like the moment of a build. #}

@@ -34,15 +34,22 @@ touched as (
 ),
 {% endif %}
 
-members as (
-    select
-        keys.identifier_key,
-        components.component,
-        observed.*
+named_members as (
+    select components.component, keys.*
     from components
     join keys using (identifier_key)
-    join observed using (identifier_type, identifier)
     {% if since %} where components.component in (select component from touched) {% endif %}
+),
+
+members as (
+    select
+        named_members.identifier_key,
+        named_members.component,
+        observed.*
+    from named_members
+    join observed using (identifier_type, identifier)
+    -- before the join, which is by text
+    {% if since %} where (identifier_type, identifier) in (select (identifier_type, identifier) from named_members) {% endif %}
 ),
 
 -- the identifier that landed first gives the profile its id, now and after every rebuild and merge

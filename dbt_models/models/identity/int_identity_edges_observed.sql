@@ -9,6 +9,15 @@ with observations as (
     {% if since %} where _written_at > {{ since }} {% endif %}
 ),
 
+members as (
+    {% for slot in identifier_slots() %}
+    select observation, {{ loop.index }} as strength, '{{ slot.type }}' as identifier_type, {{ slot.column }} as identifier
+    from observations
+    where {{ slot.column }} is not null
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
 identifiers as (
     select
         keys.identifier_key,
@@ -17,15 +26,7 @@ identifiers as (
         observed.blocked_reason
     from {{ ref('int_identifiers_observed') }} as observed
     join {{ ref('int_identifiers') }} as keys using (identifier_type, identifier)
-),
-
-members as (
-    {% for slot in identifier_slots() %}
-    select observation, {{ loop.index }} as strength, '{{ slot.type }}' as identifier_type, {{ slot.column }} as identifier
-    from observations
-    where {{ slot.column }} is not null
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    {% if since %} where (observed.identifier_type, observed.identifier) in (select (identifier_type, identifier) from members) {% endif %}
 ),
 
 keyed as (

@@ -18,7 +18,7 @@ with statements as (
         updated_at
     from (
         -- what the CRM said at that moment, where its versions go back so far
-        select * from {{ ref('stg_crm__contact_versions') }}
+        select * from {{ ref('int_crm_contact_versions') }}
         where updated_at <= {{ as_of() }}
         qualify {{ latest_version('contact_id') }}
     ) as contacts

@@ -1,3 +1,4 @@
+{%- do say_when_written() -%}
 {#- What is known of a person changes without any event. -#}
 {%- set facts -%}
     select attributes.profile_id, attributes.model, attributes.rule, attributes.evidence
@@ -48,6 +49,7 @@ select
     points.points * coalesce(shares.share, 1.0) as counted_points,
     points.last_event_at,
     points.evidence,
-    {{ redo.stamp }}
+    {{ redo.stamp }},
+    {{ written_at() }} as _written_at
 from points
 left join shares using (profile_id, model, rule_group)

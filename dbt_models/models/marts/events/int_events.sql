@@ -14,13 +14,18 @@ with events as (
     {% endfor %}
 ),
 
+blocked as (
+    select identifier_type, identifier from {{ ref('int_identifiers_observed') }}
+    where blocked_reason is not null
+),
+
 identifiers as (
     select
         keys.*
     from {{ ref('int_identifiers') }} as keys
-    join {{ ref('int_identifiers_observed') }} as observed using (identifier_type, identifier)
+    left join blocked using (identifier_type, identifier)
     -- where the stronger one is junk, the device still says who it was
-    where observed.blocked_reason is null
+    where blocked.identifier is null
 )
 
 select

@@ -7,10 +7,27 @@ user_agents as (
     select * from {{ ref('int_user_agents') }}
 ),
 
--- few devices have enough events in a day to be worth looking at by the minute
+devices as (
+    select
+        events.device_key,
+        events.user_agent,
+        count(*) as events
+    from events
+    group by events.device_key, events.user_agent
+),
+
+-- few devices have enough events, and enough in a day, to be worth looking at by the minute
+frequent as (
+    select device_key
+    from devices
+    group by device_key
+    having sum(events) > {{ var('machine_events_per_minute') }}
+),
+
 busy as (
     select distinct device_key
     from events
+    where device_key in (select device_key from frequent)
     group by device_key, cast(occurred_at as date)
     having count(*) > {{ var('machine_events_per_minute') }}
 ),
@@ -32,10 +49,10 @@ too_fast as (
 ),
 
 declared as (
-    select events.device_key
-    from events
+    select devices.device_key
+    from devices
     left join user_agents using (user_agent)
-    group by events.device_key
+    group by devices.device_key
     having bool_and(coalesce(user_agents.is_bot, false))
 )
 

@@ -24,7 +24,7 @@ statements as (
         {{ crm_word(field) }} as crm_value,
         updated_at,
         {{ crm_word(field) }} is distinct from lag({{ crm_word(field) }}) over (partition by contact_id order by updated_at, _landed_at, _line) as is_news
-    from {{ ref('stg_crm__contact_versions') }}
+    from {{ ref('int_crm_contact_versions') }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),

@@ -1,3 +1,6 @@
+{%- set rules = fingerprint(ref('message_event_types')) -%}
+{%- do start_over_with_other(rules) -%}
+
 -- every receipt in one shape and one vocabulary; `code` is the vendor's word for what happened
 with receipts as (
     select
@@ -7,6 +10,7 @@ with receipts as (
         message_id, provider_id, 'email' as identifier_type, email as identifier,
         reason, url, user_agent, is_machine_open, occurred_at, _batch_id, _landed_at
     from {{ ref('stg_mail__events') }}
+    where {{ unseen_batches(ref('stg_mail__events'), 'mail') }}
     union all
     select
         'sms:' || receipt_id, 'sms', 'sms',
@@ -14,6 +18,7 @@ with receipts as (
         message_id, provider_id, 'phone', phone,
         error_message, null, null, false, occurred_at, _batch_id, _landed_at
     from {{ ref('stg_sms__receipts') }}
+    where {{ unseen_batches(ref('stg_sms__receipts'), 'sms') }}
     union all
     select
         'wechat_jobs:' || callback_id, 'wechat_jobs', 'wechat',
@@ -21,7 +26,7 @@ with receipts as (
         null, provider_id, 'wechat_openid', openid,
         status, null, null, false, occurred_at, _batch_id, _landed_at
     from {{ ref('stg_wechat__callbacks') }}
-    where event = 'templatesendjobfinish'
+    where event = 'templatesendjobfinish' and {{ unseen_batches(ref('stg_wechat__callbacks'), 'wechat_jobs') }}
     union all
     select
         'wecom_tasks:' || result_id, 'wecom_tasks', 'wechat',
@@ -30,6 +35,7 @@ with receipts as (
         -- nobody but the member sends it
         member_id || ' was asked to send it: ' || status, null, null, false, occurred_at, _batch_id, _landed_at
     from {{ ref('stg_wecom__message_results') }}
+    where {{ unseen_batches(ref('stg_wecom__message_results'), 'wecom_tasks') }}
     union all
     select
         'tracking:' || event_id, 'tracking', channel,
@@ -37,6 +43,7 @@ with receipts as (
         message_id, null, null, null,
         null, url, user_agent, false, occurred_at, _batch_id, _landed_at
     from {{ ref('stg_tracking__events') }}
+    where {{ unseen_batches(ref('stg_tracking__events'), 'tracking') }}
 ),
 
 codes as (
@@ -59,7 +66,8 @@ vocabulary as (
 select
     receipts.*,
     coalesce(vocabulary.event_type, 'other') as event_type,
-    vocabulary.bounce_type
+    vocabulary.bounce_type,
+    '{{ rules }}' as _rules
 from receipts
 left join vocabulary
     on receipts.source = vocabulary.source

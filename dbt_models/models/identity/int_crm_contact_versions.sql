@@ -1,0 +1,2 @@
+select * from {{ ref('stg_crm__contact_versions') }}
+where {{ unseen_batches(ref('stg_crm__contact_versions')) }}
