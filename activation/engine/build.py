@@ -8,11 +8,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from activation.engine import dbt_command
 from activation.engine.declarations import Declarations
 from activation.engine.errors import SluiceError, UsageError
 from activation.engine.landing import prepare
@@ -48,6 +50,7 @@ class BuildReport:
         return not self.failures and not self.skipped
 
 
+DBT = [sys.executable, "-P", dbt_command.__file__]  # and not as `-m`: see there
 WITHOUT_TESTS = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
 
 
@@ -125,30 +128,32 @@ def build(
 
     Raises BuildFailed when dbt cannot build at all, UsageError when `select` selects nothing.
     """
-    prepare_warehouse(project, declarations)
     results = project.target / "run_results.json"
-    results.unlink(missing_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "dbt.cli.main",
-        "--log-format",
-        "json",
-        "--no-quiet",
-        "--no-use-colors",
-    ]
     errors = []
     nothing_selected = False
+    given = environment(project, as_of=as_of)
+    command = [*DBT, "--log-format", "json", "--no-quiet", "--no-use-colors"]
     with subprocess.Popen(
         [*command, *arguments(project, "build", as_of, select, full_refresh), *([] if tests else WITHOUT_TESTS)],
-        env=environment(project, as_of=as_of),
+        env=given,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
         cwd=project.root,
     ) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
+        try:
+            prepare_warehouse(project, declarations)
+        except BaseException:
+            process.kill()  # it waits for its line and would end without one, but not before dbt is imported
+            raise
+        results.unlink(missing_ok=True)
+        with suppress(BrokenPipeError):  # it died; what it said before is read below
+            process.stdin.write("[]\n")
+            process.stdin.close()
         for line in process.stdout:
             event = _event(line)
             name, data = event.get("info", {}).get("name"), event.get("data", {})
@@ -173,12 +178,13 @@ def parse(project: Project, declarations: Declarations, target: Path | None = No
     Raises BuildFailed with dbt's own words when they do not parse.
     """
     generated.write(project, declarations.segments)
-    command = [sys.executable, "-W", "ignore::RuntimeWarning", "-m", "dbt.cli.main", "--quiet", "--no-use-colors"]
+    command = [*DBT, "--quiet", "--no-use-colors"]
     elsewhere = ["--target-path", str(target)] if target else []
     done = subprocess.run(
         [*command, *arguments(project, "parse", None), *elsewhere],
         env=environment(project),
         cwd=project.root,
+        input="[]\n",
         capture_output=True,
         text=True,
     )
