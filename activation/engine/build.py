@@ -7,14 +7,16 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from activation.engine import dbt_command
+import duckdb
+
+from activation.engine import dbt_command, seeds
 from activation.engine.declarations import Declarations
 from activation.engine.errors import SluiceError, UsageError
 from activation.engine.landing import prepare
@@ -40,6 +42,7 @@ class BuildReport:
     tests: int = 0
     unit_tests: int = 0
     seeds: int = 0
+    seeds_unchanged: int = 0
     warnings: int = 0
     skipped: int = 0
     failures: list[str] = field(default_factory=list)
@@ -52,6 +55,7 @@ class BuildReport:
 
 DBT = [sys.executable, "-P", dbt_command.__file__]  # and not as `-m`: see there
 WITHOUT_TESTS = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
+WITHOUT_SEEDS = ["--exclude-resource-type", "seed"]
 
 
 def environment(project: Project, base: Mapping[str, str] | None = None, as_of: datetime | None = None) -> dict[str, str]:
@@ -110,9 +114,16 @@ def _moment(as_of: datetime) -> str:
 
 def prepare_warehouse(project: Project, declarations: Declarations) -> None:
     """Every table that models read exists, empty where nothing came yet, and every rule is the model that dbt reads."""
+    with _prepared(project, declarations):
+        pass
+
+
+@contextmanager
+def _prepared(project: Project, declarations: Declarations) -> Iterator[duckdb.DuckDBPyConnection]:
     generated.write(project, declarations.segments)
     with opened(project) as connection:
         prepare(connection, declarations)
+        yield connection
 
 
 def build(
@@ -126,12 +137,16 @@ def build(
 ) -> BuildReport:
     """Seeds, models and tests, in order. Failing models and tests are in the report.
 
+    Where nothing is selected, seeds that stand in the warehouse as their files say are left alone; `full_refresh` makes them anew.
+
     Raises BuildFailed when dbt cannot build at all, UsageError when `select` selects nothing.
     """
     results = project.target / "run_results.json"
     errors = []
     nothing_selected = False
     given = environment(project, as_of=as_of)
+    seeds_from = None if select else seeds.sources(project, given)
+    seeds_left = 0
     command = [*DBT, "--log-format", "json", "--no-quiet", "--no-use-colors"]
     with subprocess.Popen(
         [*command, *arguments(project, "build", as_of, select, full_refresh), *([] if tests else WITHOUT_TESTS)],
@@ -146,13 +161,15 @@ def build(
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            prepare_warehouse(project, declarations)
+            with _prepared(project, declarations) as connection:
+                if not full_refresh:
+                    seeds_left = seeds.unchanged(project, connection, seeds_from)
         except BaseException:
             process.kill()  # it waits for its line and would end without one, but not before dbt is imported
             raise
         results.unlink(missing_ok=True)
         with suppress(BrokenPipeError):  # it died; what it said before is read below
-            process.stdin.write("[]\n")
+            process.stdin.write(json.dumps(WITHOUT_SEEDS if seeds_left else []) + "\n")
             process.stdin.close()
         for line in process.stdout:
             event = _event(line)
@@ -169,7 +186,14 @@ def build(
         )
     if not results.is_file():
         raise BuildFailed("dbt could not build the models.\n" + "\n".join(errors[:5] or [f"See {project.relative(project.logs)}/dbt.log."]))
-    return _report(json.loads(results.read_text(encoding="utf-8")))
+    told = json.loads(results.read_text(encoding="utf-8"))
+    loaded = {result["unique_id"]: result["status"] for result in told["results"] if result["unique_id"].startswith("seed.")}
+    # What changed meanwhile may have come after dbt read it.
+    if seeds_from and set(loaded.values()) == {"success"} and seeds.sources(project, given) == seeds_from:
+        seeds.keep(project, [seed.split(".")[-1] for seed in loaded], seeds_from)
+    report = _report(told)
+    report.seeds_unchanged = seeds_left
+    return report
 
 
 def parse(project: Project, declarations: Declarations, target: Path | None = None) -> Path:
