@@ -199,7 +199,8 @@ def built(report: BuildReport, json: bool) -> None:
         return as_json(report)
     tests = report.tests + report.unit_tests
     tested = f"; {tests} tests ({report.unit_tests} of them unit tests)" if tests else ""
-    say(f"Built {report.models} models and {report.seeds} seeds{tested} in {report.seconds:.0f} s.")
+    seeded = f" ({report.seeds_unchanged} seeds had not changed)" if report.seeds_unchanged else f" and {report.seeds} seeds"
+    say(f"Built {report.models} models{seeded}{tested} in {report.seconds:.0f} s.")
     for failure in report.failures:
         say(f"failed: {failure}")
     if report.skipped:

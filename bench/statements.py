@@ -15,9 +15,9 @@ from activation.engine.warehouse import literal
 
 def said(project: Project) -> dict[str, list[str]]:
     """
-    The statements of each model of the last build, which wrote its log at the level debug, those that its macros carried out beforehand
-    among them, model after model in the order in which they were begun: what a model is made of was done by then. Where transactions begin
-    and end is left out.
+    The statements of each model of the last build, which wrote its log as JSON at the level debug, those that its macros carried out
+    beforehand among them, model after model in the order in which they were begun: what a model is made of was done by then. Where
+    transactions begin and end is left out.
     """
     models: dict[str, list[str]] = {}
     for kind, model, sql in _queries(project.logs / "dbt.log"):

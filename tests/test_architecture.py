@@ -25,6 +25,8 @@ MUST_NOT_IMPORT = {
     "activation": {"dbt", "dagster", "dagster_dbt", "dagster_shared", "great_expectations"},
     "dagster_project": set(),
 }
+# The file that is run as dbt's process, and imports it there: whoever imports the file has no dbt imported.
+IN_ITS_OWN_PROCESS = {"activation/engine/dbt_command.py": {"dbt"}}
 TOO_WIDE = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "core", "misc", "shared", "lib"}
 
 
@@ -75,7 +77,10 @@ def test_imports_go_one_way(house: str) -> None:
     wrong = {
         file: sorted(bad)
         for file, tree in modules(house)
-        if (bad := (imported(tree) & OURS) - MAY_IMPORT[house] | imported(tree) & MUST_NOT_IMPORT[house])
+        if (
+            bad := (imported(tree) & OURS) - MAY_IMPORT[house]
+            | imported(tree) & MUST_NOT_IMPORT[house] - IN_ITS_OWN_PROCESS.get(file, set())
+        )
     }
     assert wrong == {}
 

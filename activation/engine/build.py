@@ -7,12 +7,16 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
+from activation.engine import dbt_command, seeds
 from activation.engine.declarations import Declarations
 from activation.engine.errors import SluiceError, UsageError
 from activation.engine.landing import prepare
@@ -38,6 +42,7 @@ class BuildReport:
     tests: int = 0
     unit_tests: int = 0
     seeds: int = 0
+    seeds_unchanged: int = 0
     warnings: int = 0
     skipped: int = 0
     failures: list[str] = field(default_factory=list)
@@ -48,7 +53,9 @@ class BuildReport:
         return not self.failures and not self.skipped
 
 
+DBT = [sys.executable, "-P", dbt_command.__file__]  # and not as `-m`: see there
 WITHOUT_TESTS = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
+WITHOUT_SEEDS = ["--exclude-resource-type", "seed"]
 
 
 def environment(project: Project, base: Mapping[str, str] | None = None, as_of: datetime | None = None) -> dict[str, str]:
@@ -62,6 +69,8 @@ def environment(project: Project, base: Mapping[str, str] | None = None, as_of: 
         "SLUICE_DBT_MEMORY_LIMIT": memory_limit(),
         # At "debug" dbt writes every statement and step into its log, which takes it a tenth of the time it needs beside the warehouse's.
         "DBT_LOG_LEVEL_FILE": "info",
+        # As JSON, which it would take over from what is read here, every line of the log takes it longer to write than the line itself is worth.
+        "DBT_LOG_FORMAT_FILE": "debug",
         **given,
         "SLUICE_WAREHOUSE": str(project.warehouse),
         "SLUICE_GENERATED_MODELS": os.path.relpath(project.generated, project.models),
@@ -105,9 +114,16 @@ def _moment(as_of: datetime) -> str:
 
 def prepare_warehouse(project: Project, declarations: Declarations) -> None:
     """Every table that models read exists, empty where nothing came yet, and every rule is the model that dbt reads."""
+    with _prepared(project, declarations):
+        pass
+
+
+@contextmanager
+def _prepared(project: Project, declarations: Declarations) -> Iterator[duckdb.DuckDBPyConnection]:
     generated.write(project, declarations.segments)
     with opened(project) as connection:
         prepare(connection, declarations)
+        yield connection
 
 
 def build(
@@ -121,32 +137,40 @@ def build(
 ) -> BuildReport:
     """Seeds, models and tests, in order. Failing models and tests are in the report.
 
+    Where nothing is selected, seeds that stand in the warehouse as their files say are left alone; `full_refresh` makes them anew.
+
     Raises BuildFailed when dbt cannot build at all, UsageError when `select` selects nothing.
     """
-    prepare_warehouse(project, declarations)
     results = project.target / "run_results.json"
-    results.unlink(missing_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "dbt.cli.main",
-        "--log-format",
-        "json",
-        "--no-quiet",
-        "--no-use-colors",
-    ]
     errors = []
     nothing_selected = False
+    given = environment(project, as_of=as_of)
+    seeds_from = None if select else seeds.sources(project, given)
+    seeds_left = 0
+    command = [*DBT, "--log-format", "json", "--no-quiet", "--no-use-colors"]
     with subprocess.Popen(
         [*command, *arguments(project, "build", as_of, select, full_refresh), *([] if tests else WITHOUT_TESTS)],
-        env=environment(project, as_of=as_of),
+        env=given,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
         cwd=project.root,
     ) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
+        try:
+            with _prepared(project, declarations) as connection:
+                if not full_refresh:
+                    seeds_left = seeds.unchanged(project, connection, seeds_from)
+        except BaseException:
+            process.kill()  # it waits for its line and would end without one, but not before dbt is imported
+            raise
+        results.unlink(missing_ok=True)
+        with suppress(BrokenPipeError):  # it died; what it said before is read below
+            process.stdin.write(json.dumps(WITHOUT_SEEDS if seeds_left else []) + "\n")
+            process.stdin.close()
         for line in process.stdout:
             event = _event(line)
             name, data = event.get("info", {}).get("name"), event.get("data", {})
@@ -162,7 +186,14 @@ def build(
         )
     if not results.is_file():
         raise BuildFailed("dbt could not build the models.\n" + "\n".join(errors[:5] or [f"See {project.relative(project.logs)}/dbt.log."]))
-    return _report(json.loads(results.read_text(encoding="utf-8")))
+    told = json.loads(results.read_text(encoding="utf-8"))
+    loaded = {result["unique_id"]: result["status"] for result in told["results"] if result["unique_id"].startswith("seed.")}
+    # What changed meanwhile may have come after dbt read it.
+    if seeds_from and set(loaded.values()) == {"success"} and seeds.sources(project, given) == seeds_from:
+        seeds.keep(project, [seed.split(".")[-1] for seed in loaded], seeds_from)
+    report = _report(told)
+    report.seeds_unchanged = seeds_left
+    return report
 
 
 def parse(project: Project, declarations: Declarations, target: Path | None = None) -> Path:
@@ -171,12 +202,13 @@ def parse(project: Project, declarations: Declarations, target: Path | None = No
     Raises BuildFailed with dbt's own words when they do not parse.
     """
     generated.write(project, declarations.segments)
-    command = [sys.executable, "-W", "ignore::RuntimeWarning", "-m", "dbt.cli.main", "--quiet", "--no-use-colors"]
+    command = [*DBT, "--quiet", "--no-use-colors"]
     elsewhere = ["--target-path", str(target)] if target else []
     done = subprocess.run(
         [*command, *arguments(project, "parse", None), *elsewhere],
         env=environment(project),
         cwd=project.root,
+        input="[]\n",
         capture_output=True,
         text=True,
     )

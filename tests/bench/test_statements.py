@@ -44,6 +44,7 @@ def test_the_statements_of_a_build_said_again_leave_the_same_tables(
     islands: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DBT_LOG_LEVEL_FILE", "debug")
+    monkeypatch.setenv("DBT_LOG_FORMAT_FILE", "json")
     declarations = Declarations(islands)
     prepare_warehouse(islands, declarations)
     bare = Path(shutil.copy(islands.warehouse, tmp_path))

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +15,7 @@ import pytest
 
 from activation.engine.build import BuildFailed, BuildReport, build, environment
 from activation.engine.declarations import Declarations
-from activation.engine.errors import UsageError
+from activation.engine.errors import UsageError, WarehouseBroken
 from activation.engine.models import Models
 from activation.engine.project import REPOSITORY, Project
 
@@ -136,6 +140,95 @@ def test_another_moment_makes_dbt_parse_nothing_anew_and_a_project_that_was_move
     here.project.root.rename(tmp_path / "after")
     there = Project((tmp_path / "after").resolve())
     assert build(there, Declarations.load(there), later).ok
+
+
+@pytest.fixture
+def cities(tmp_path: Path) -> Tiny:
+    """One seed, one test of it, and a table made of it."""
+    tiny = Tiny(tmp_path / "cities")
+    shutil.rmtree(tiny.project.models / "models")
+    tiny.write("seeds/cities.yml", "seeds: [{name: cities, columns: [{name: city, data_tests: [not_null]}]}]\n")
+    tiny.write("models/countries.sql", "select country from {{ ref('cities') }}\n")
+    return tiny
+
+
+def seeded(tiny: Tiny, full_refresh: bool = False) -> tuple[int, int]:
+    """How many seeds a build loads, and how many it leaves alone."""
+    report = build(tiny.project, tiny.declarations, full_refresh=full_refresh)
+    assert (report.ok, report.models, report.tests) == (True, 1, 1)
+    return report.seeds, report.seeds_unchanged
+
+
+def test_seeds_that_did_not_change_are_left_alone_and_their_tests_are_not(cities: Tiny) -> None:
+    assert seeded(cities) == (1, 0)
+    assert seeded(cities) == (0, 1)
+    assert seeded(cities, full_refresh=True) == (1, 0)
+    assert seeded(cities) == (0, 1)
+
+
+def test_a_seed_that_was_edited_is_loaded_by_the_build_that_sees_it(cities: Tiny) -> None:
+    assert seeded(cities) == (1, 0)
+    cities.write("seeds/cities.csv", "city,country\nBern,CH\n")
+    assert seeded(cities) == (1, 0)
+    assert cities.rows("select country from countries") == [("CH",)]
+    cities.write("seeds/cities.yml", "seeds: [{name: cities, columns: [{name: country, data_tests: [not_null]}]}]\n")
+    assert seeded(cities) == (1, 0)
+
+
+def test_a_seeds_table_that_was_edited_or_dropped_is_loaded_anew(cities: Tiny) -> None:
+    assert seeded(cities) == (1, 0)
+    cities.rows("update cities set country = 'FR'")
+    assert seeded(cities) == (1, 0)
+    cities.rows("drop table cities cascade")
+    assert seeded(cities) == (1, 0)
+    assert cities.rows("select country from countries") == [("DE",)]
+
+
+def test_a_seed_that_failed_is_loaded_again(cities: Tiny) -> None:
+    cities.write("seeds/sizes.csv", "city,size\nBonn,9,9\n")
+    assert not build(cities.project, cities.declarations).ok
+    cities.write("seeds/sizes.csv", "city,size\nBonn,9\n")
+    assert seeded(cities) == (2, 0)
+    assert seeded(cities) == (0, 2)
+
+
+def test_dbt_does_not_begin_and_is_not_waited_for_when_the_warehouse_cannot_be_prepared(cities: Tiny) -> None:
+    cities.project.warehouse.write_bytes(b"no warehouse" * 1000)
+    with pytest.raises(WarehouseBroken, match="is not a DuckDB file"):
+        build(cities.project, cities.declarations)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)  # nobody is left
+    assert not (cities.project.logs / "dbt.log").exists()
+
+
+def test_a_dbt_that_dies_before_it_is_told_to_begin_is_told(cities: Tiny, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "dbt").mkdir()
+    (tmp_path / "dbt" / "__init__.py").write_text("raise SystemExit(3)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    # Preparing takes longer than dying: somebody else has the warehouse for a while.
+    hold = f"import duckdb, time; held = duckdb.connect({str(cities.project.warehouse)!r}); print(flush=True); time.sleep(2)"
+    with subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(BuildFailed, match=r"dbt could not build the models\.\nSee .*dbt\.log"):
+            build(cities.project, cities.declarations)
+
+
+def test_packages_and_modules_in_a_projects_folder_are_not_taken_for_those_installed(cities: Tiny) -> None:
+    for name in ("activation", "dbt"):
+        (cities.project.root / name).mkdir(exist_ok=True)
+        (cities.project.root / name / "__init__.py").write_text("raise SystemExit(3)\n")
+    assert seeded(cities) == (1, 0)
+
+
+def test_dbts_log_is_text_unless_somebody_asks_for_json(cities: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert seeded(cities) == (1, 0)
+    log = cities.project.logs / "dbt.log"
+    assert not log.read_text().splitlines()[-1].startswith("{")
+    log.unlink()
+    monkeypatch.setenv("DBT_LOG_FORMAT_FILE", "json")
+    assert seeded(cities) == (0, 1)
+    assert {line[:1] for line in log.read_text().splitlines()} == {"{"}
 
 
 def test_dbt_is_told_to_send_nothing_anywhere(tiny: Tiny) -> None:
