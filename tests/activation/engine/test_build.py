@@ -165,6 +165,12 @@ def test_seeds_that_did_not_change_are_left_alone_and_their_tests_are_not(cities
     assert seeded(cities) == (0, 1)
 
 
+def test_seeds_are_left_alone_at_another_moment(cities: Tiny) -> None:
+    cities.write("macros/as_of.sql", (REPOSITORY / "dbt_models/macros/as_of.sql").read_text(encoding="utf-8"))
+    assert seeded(cities) == (1, 0)
+    assert build(cities.project, cities.declarations, AS_OF).seeds_unchanged == 1
+
+
 def test_a_seed_that_was_edited_is_loaded_by_the_build_that_sees_it(cities: Tiny) -> None:
     assert seeded(cities) == (1, 0)
     cities.write("seeds/cities.csv", "city,country\nBern,CH\n")
