@@ -201,7 +201,9 @@ def test_a_score_can_be_recomputed_by_hand(twice: House) -> None:
 
 def test_the_past_can_be_scored_again(twice: House, at_once: House) -> None:
     """As of the 2nd of June nothing later counts."""
-    at_once.build(at("2026-06-02 00:00"), select=["int_score_days", "score_components", "int_score_profiles", "score_profiles", "score_engagement"])
+    at_once.build(
+        at("2026-06-02 00:00"), select=["int_score_days", "score_components", "int_score_profiles", "score_profiles", "score_engagement"]
+    )
     assert at_once.rows(
         "select rule, occurrences from scores.score_components where model = 'engagement' and profile_id = ? order by 1",
         at_once.profile("u1"),

@@ -86,7 +86,15 @@ def house(new_house: Callable[[], House]) -> House:
         )
     house.execute(EVENT.format(columns="page_path, value", marks="?, ?, ?, ?, ?, ?, ?, ?"), rows)
     house.execute(EVENT.format(columns="value", marks="'late', 'p_0', 'web', 'Order Paid', timestamp '2026-07-01', 1.0, false"))
-    scores = ["int_score_rules", "int_score_days", "int_score_attributes", "score_components", "int_score_profiles", "score_profiles", "score_engagement"]
+    scores = [
+        "int_score_rules",
+        "int_score_days",
+        "int_score_attributes",
+        "score_components",
+        "int_score_profiles",
+        "score_profiles",
+        "score_engagement",
+    ]
     seeds = ["score_rules", "score_rule_overrides", "score_groups", "score_bands", "score_models", "free_mail_domains"]
     house.dbt.run(["build", "--resource-type", "seed"], house.project.warehouse, NOW, seeds)
     # the presets of other industries than the ones that are shipped switched on, but for one

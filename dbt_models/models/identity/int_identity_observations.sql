@@ -1,5 +1,6 @@
 {%- set sources = observation_sources() -%}
 {%- set identifiers = identifier_slots() | map(attribute='column') | join(', ') -%}
+{%- set taken = batches_taken() -%}
 {#- Which batches there are is told by the large table itself, at a fraction of what asking for what is read out of it costs. -#}
 {%- set landed = {'web': ref('stg_web__events')} -%}
 
@@ -17,7 +18,7 @@ with observed as (
         _batch_id
     from {{ ref('int_observations__' ~ source) }}
     where
-        {{ unseen_batches(landed.get(source) or ref('int_observations__' ~ source), source) }}
+        {{ unseen_batches(landed.get(source) or ref('int_observations__' ~ source), source, taken) }}
         -- a message without any identifier is about nobody
         and coalesce({{ identifiers }}) is not null
     group by source, rule, {{ identifiers }}, _batch_id

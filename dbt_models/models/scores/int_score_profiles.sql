@@ -6,7 +6,8 @@
     where _written_at > {{ since }}
     union
     -- for whom no rule counts any more
-    (select profile_id from {{ this }} except select profile_id from {{ ref('score_components') }})
+    select profile_id from {{ this }} as known
+    where not exists (select 1 from {{ ref('score_components') }} as components where components.profile_id = known.profile_id)
     {%- else -%}
     select profile_id from {{ this }}
     {%- endif -%}

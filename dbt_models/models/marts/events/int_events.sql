@@ -3,12 +3,13 @@
     'webinar': ['webinar'], 'offline': ['offline'], 'shop': ['shop'], 'crm': ['crm'], 'opportunities': ['opportunities'],
     'olist': ['olist'], 'chat': ['chat']
 } -%}
+{%- set taken = batches_taken() -%}
 
 with events as (
     {% for feed, sources in feeds.items() %}{% for source in sources %}
     select *
     from {{ ref('int_events__' ~ feed) }}
-    where source = '{{ source }}' and {{ unseen_batches(ref('int_events__' ~ feed), source) }}
+    where source = '{{ source }}' and {{ unseen_batches(ref('int_events__' ~ feed), source, taken) }}
     {{ 'union all' if not loop.last }}
     {% endfor %}{{ 'union all' if not loop.last }}
     {% endfor %}

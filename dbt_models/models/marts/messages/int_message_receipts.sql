@@ -1,5 +1,6 @@
 {%- set rules = fingerprint(ref('message_event_types')) -%}
 {%- do start_over_with_other(rules) -%}
+{%- set taken = batches_taken() -%}
 
 -- every receipt in one shape and one vocabulary; `code` is the vendor's word for what happened
 with receipts as (
@@ -10,7 +11,7 @@ with receipts as (
         message_id, provider_id, 'email' as identifier_type, email as identifier,
         reason, url, user_agent, is_machine_open, occurred_at, _batch_id, _landed_at
     from {{ ref('stg_mail__events') }}
-    where {{ unseen_batches(ref('stg_mail__events'), 'mail') }}
+    where {{ unseen_batches(ref('stg_mail__events'), 'mail', taken) }}
     union all
     select
         'sms:' || receipt_id, 'sms', 'sms',
@@ -18,7 +19,7 @@ with receipts as (
         message_id, provider_id, 'phone', phone,
         error_message, null, null, false, occurred_at, _batch_id, _landed_at
     from {{ ref('stg_sms__receipts') }}
-    where {{ unseen_batches(ref('stg_sms__receipts'), 'sms') }}
+    where {{ unseen_batches(ref('stg_sms__receipts'), 'sms', taken) }}
     union all
     select
         'wechat_jobs:' || callback_id, 'wechat_jobs', 'wechat',
@@ -26,7 +27,7 @@ with receipts as (
         null, provider_id, 'wechat_openid', openid,
         status, null, null, false, occurred_at, _batch_id, _landed_at
     from {{ ref('stg_wechat__callbacks') }}
-    where event = 'templatesendjobfinish' and {{ unseen_batches(ref('stg_wechat__callbacks'), 'wechat_jobs') }}
+    where event = 'templatesendjobfinish' and {{ unseen_batches(ref('stg_wechat__callbacks'), 'wechat_jobs', taken) }}
     union all
     select
         'wecom_tasks:' || result_id, 'wecom_tasks', 'wechat',
@@ -35,7 +36,7 @@ with receipts as (
         -- nobody but the member sends it
         member_id || ' was asked to send it: ' || status, null, null, false, occurred_at, _batch_id, _landed_at
     from {{ ref('stg_wecom__message_results') }}
-    where {{ unseen_batches(ref('stg_wecom__message_results'), 'wecom_tasks') }}
+    where {{ unseen_batches(ref('stg_wecom__message_results'), 'wecom_tasks', taken) }}
     union all
     select
         'tracking:' || event_id, 'tracking', channel,
@@ -43,7 +44,7 @@ with receipts as (
         message_id, null, null, null,
         null, url, user_agent, false, occurred_at, _batch_id, _landed_at
     from {{ ref('stg_tracking__events') }}
-    where {{ unseen_batches(ref('stg_tracking__events'), 'tracking') }}
+    where {{ unseen_batches(ref('stg_tracking__events'), 'tracking', taken) }}
 ),
 
 codes as (
