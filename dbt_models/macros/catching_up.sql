@@ -6,10 +6,15 @@ the warehouse's builder, one after the other, so a build that broke off between 
 next time. A model whose source was made anew, or whose rules are others, starts over.
 #}
 
+{# Whether rows are being added to what this model has. A unit test of a model that has some says itself what there is. #}
+{% macro is_added_to() -%}
+    {{ return(execute and model.resource_type != 'unit_test' and flags.WHICH in ('run', 'build') and is_incremental()) }}
+{%- endmacro %}
+
 {# When the rows of this model that are being made are written: after all that it has. #}
 {% macro written_at() -%}
     {%- set now = "cast('" ~ modules.datetime.datetime.now(modules.pytz.utc).strftime('%Y-%m-%d %H:%M:%S.%f') ~ "' as timestamp)" -%}
-    {%- if execute and is_incremental() -%}
+    {%- if is_added_to() -%}
         coalesce((select greatest(max(_written_at) + interval '1 microsecond', {{ now }}) from {{ this }}), {{ now }})
     {%- else -%}
         {{ now }}
@@ -27,7 +32,7 @@ table: what the model has is deleted, or with `leave=false` left for the model i
 `rules`: a fingerprint of what else the rows depend on, kept in `_rules`.
 #}
 {% macro taken_up_to(relation, column='_taken_at', rules=none, leave=true) -%}
-    {%- if not (execute and is_incremental() and flags.WHICH in ('run', 'build')) -%}
+    {%- if not is_added_to() -%}
         {{ return(none) }}
     {%- endif -%}
     {%- set ours = run_query('select cast(max(' ~ column ~ ') as varchar)' ~ (', min(_rules), max(_rules)' if rules else '') ~ ' from ' ~ this).rows[0] -%}
@@ -46,15 +51,14 @@ table: what the model has is deleted, or with `leave=false` left for the model i
 
 {# A table from before its rows said when they were written gets the column. #}
 {% macro say_when_written() -%}
-    {%- if execute and is_incremental() and flags.WHICH in ('run', 'build')
-        and '_written_at' not in adapter.get_columns_in_relation(this) | map(attribute='name') | list -%}
+    {%- if is_added_to() and '_written_at' not in adapter.get_columns_in_relation(this) | map(attribute='name') | list -%}
         {%- do run_query('alter table ' ~ this ~ ' add column _written_at timestamp') -%}
     {%- endif -%}
 {%- endmacro %}
 
 {# Empties this model, which takes in batches, where its rows were made by other `rules` (a fingerprint, kept in `_rules`): it takes all anew. #}
 {% macro start_over_with_other(rules) -%}
-    {%- if execute and is_incremental() and flags.WHICH in ('run', 'build') -%}
+    {%- if is_added_to() -%}
         {%- if '_rules' not in adapter.get_columns_in_relation(this) | map(attribute='name') | list -%}
             {%- do run_query('alter table ' ~ this ~ ' add column _rules varchar') -%}
         {%- endif -%}
@@ -67,7 +71,7 @@ table: what the model has is deleted, or with `leave=false` left for the model i
 {# What a seed says, in 32 characters: another where anything in it is changed. #}
 {% macro fingerprint(seed) -%}
     {%- set lines = [] -%}
-    {%- if execute and flags.WHICH in ('run', 'build') -%}
+    {%- if execute and model.resource_type != 'unit_test' and flags.WHICH in ('run', 'build') -%}
         {%- for row in run_query('select * from ' ~ seed).rows -%}
             {%- do lines.append(row.values() | map('string') | join('|')) -%}
         {%- endfor -%}

@@ -5,7 +5,7 @@ taken twice. The names are written out as a list because that prunes row groups,
 apart where one model takes in several relations; it then says what it has once, in `taken` (batches_taken), and not for each of them.
 #}
 {% macro unseen_batches(relation, source=none, taken=none) -%}
-    {%- if not (execute and is_incremental()) -%}
+    {%- if not is_added_to() -%}
         true
     {%- else -%}
         {%- set query -%}
@@ -24,7 +24,7 @@ apart where one model takes in several relations; it then says what it has once,
 
 {# The temporary table of the sources and batches that this incremental model has taken; none on a full build. #}
 {% macro batches_taken() -%}
-    {%- if not (execute and is_incremental()) -%}
+    {%- if not is_added_to() -%}
         {{ return(none) }}
     {%- endif -%}
     {%- do create_temporary(model.name ~ '_taken', 'select distinct source, _batch_id from ' ~ this) -%}

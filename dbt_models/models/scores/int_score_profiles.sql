@@ -12,7 +12,7 @@
     select profile_id from {{ this }}
     {%- endif -%}
 {%- endset -%}
-{%- if execute and is_incremental() and flags.WHICH in ('run', 'build') -%}
+{%- if is_added_to() -%}
     {%- do create_temporary(model.name ~ '_changed', changed) -%}
 {%- endif -%}
 
