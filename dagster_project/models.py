@@ -64,7 +64,7 @@ def definitions(project: Project, declarations: Declarations, manifest: Mapping[
     @dbt_assets(manifest=manifest, name="models", dagster_dbt_translator=TRANSLATOR, pool="warehouse")
     def models(context: dg.AssetExecutionContext, dbt: Dbt) -> Iterator[Any]:
         with as_sentences(context):
-            prepare_warehouse(project, declarations)
+            added = prepare_warehouse(project, declarations)
             moment = clock.replayed()
         # The adapter and the dbt process read the warehouse's place from the environment.
         os.environ.update(environment(project, {}, moment))
@@ -73,7 +73,7 @@ def definitions(project: Project, declarations: Declarations, manifest: Mapping[
         target.mkdir(exist_ok=True)
         if parsed.is_file() and not (target / parsed.name).exists():
             shutil.copy(parsed, target)
-        invocation = dbt.cli(["build", *variables(project, moment)], context=context, target_path=target)
+        invocation = dbt.cli(["build", *variables(project, moment), *added], context=context, target_path=target)
         try:
             yield from invocation.stream()
         except DagsterDbtCliRuntimeError as error:

@@ -56,6 +56,8 @@ class BuildReport:
 DBT = [sys.executable, "-P", dbt_command.__file__]  # and not as `-m`: see there
 WITHOUT_TESTS = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
 WITHOUT_SEEDS = ["--exclude-resource-type", "seed"]
+ONE_AT_A_TIME = ["--threads", "1"]
+MUCH = 2**30  # bytes of a warehouse's file: some ten million events landed, and not built yet
 
 
 def environment(project: Project, base: Mapping[str, str] | None = None, as_of: datetime | None = None) -> dict[str, str]:
@@ -71,6 +73,9 @@ def environment(project: Project, base: Mapping[str, str] | None = None, as_of: 
         "DBT_LOG_LEVEL_FILE": "info",
         # As JSON, which it would take over from what is read here, the log costs a build of little data half a second and more.
         "DBT_LOG_FORMAT_FILE": "debug",
+        # Memory that DuckDB is done with stays with its process for a minute, for the next statement: given back and asked for again with each,
+        # it costs a build of little news a tenth of its time.
+        "DUCKDB_JE_MALLOC_CONF": "dirty_decay_ms:60000",
         **given,
         "SLUICE_WAREHOUSE": str(project.warehouse),
         "SLUICE_GENERATED_MODELS": os.path.relpath(project.generated, project.models),
@@ -112,10 +117,26 @@ def _moment(as_of: datetime) -> str:
     return as_of.replace(tzinfo=None).isoformat()
 
 
-def prepare_warehouse(project: Project, declarations: Declarations) -> None:
-    """Every table that models read exists, empty where nothing came yet, and every rule is the model that dbt reads."""
-    with _prepared(project, declarations):
-        pass
+def prepare_warehouse(project: Project, declarations: Declarations) -> list[str]:
+    """Every table that models read exists, empty where nothing came yet, and every rule is the model that dbt reads.
+
+    Returns what to add to dbt's arguments, for this warehouse.
+    """
+    with _prepared(project, declarations) as connection:
+        return _one_at_a_time(project, connection)
+
+
+def _one_at_a_time(project: Project, connection: duckdb.DuckDBPyConnection, full_refresh: bool = False) -> list[str]:
+    """The option that has dbt make one model after the other, where everything is made from much.
+
+    Two large statements do not know of each other how much they hold in memory, and while one sorts all events the other finds none left
+    and fails. Alone, each works on disk when it must. It costs little: a large statement has every core to itself. Whoever says how many
+    there shall be, in SLUICE_DBT_THREADS, has their way.
+    """
+    if "SLUICE_DBT_THREADS" in os.environ or project.warehouse.stat().st_size < MUCH:
+        return []
+    built = connection.execute("select count(*) from duckdb_tables() where table_name = 'int_events'").fetchall()[0][0]
+    return [] if built and not full_refresh else ONE_AT_A_TIME
 
 
 @contextmanager
@@ -147,6 +168,7 @@ def build(
     given = environment(project, as_of=as_of)
     seeds_from = None
     seeds_left = 0
+    added = []
     command = [*DBT, "--log-format", "json", "--no-quiet", "--no-use-colors"]
     with subprocess.Popen(
         [*command, *arguments(project, "build", as_of, select, full_refresh), *([] if tests else WITHOUT_TESTS)],
@@ -164,6 +186,7 @@ def build(
             if not select:
                 seeds_from = seeds.sources(project, given)
             with _prepared(project, declarations) as connection:
+                added += _one_at_a_time(project, connection, full_refresh)
                 if not full_refresh:
                     seeds_left = seeds.unchanged(project, connection, seeds_from)
         except BaseException:
@@ -171,7 +194,7 @@ def build(
             raise
         results.unlink(missing_ok=True)
         with suppress(BrokenPipeError):  # it died; what it said before is read below
-            process.stdin.write(json.dumps(WITHOUT_SEEDS if seeds_left else []) + "\n")
+            process.stdin.write(json.dumps(added + (WITHOUT_SEEDS if seeds_left else [])) + "\n")
             process.stdin.close()
         for line in process.stdout:
             event = _event(line)

@@ -51,17 +51,40 @@ table: what the model has is deleted, or with `leave=false` left for the model i
 
 {# A table from before its rows said when they were written gets the column. #}
 {% macro say_when_written() -%}
-    {%- if is_added_to() and '_written_at' not in adapter.get_columns_in_relation(this) | map(attribute='name') | list -%}
-        {%- do run_query('alter table ' ~ this ~ ' add column _written_at timestamp') -%}
+    {%- do have_columns({'_written_at': 'timestamp'}) -%}
+{%- endmacro %}
+
+{# A table from before this model had these columns (name: type) gets them, empty. #}
+{% macro have_columns(columns) -%}
+    {%- if is_added_to() -%}
+        {%- set there = adapter.get_columns_in_relation(this) | map(attribute='name') | list -%}
+        {%- for name, type in columns.items() if name not in there -%}
+            {%- do run_query('alter table ' ~ this ~ ' add column ' ~ name ~ ' ' ~ type) -%}
+        {%- endfor -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{#
+The words that this model is made by, in 32 characters: its own, and those of the views that it reads. With others it starts over; what
+macros say does not count, nor what the tables that it reads are made by.
+#}
+{% macro own_words() -%}
+    {{ return(local_md5(words_behind(model) | trim)) }}
+{%- endmacro %}
+
+{% macro words_behind(node) -%}
+    {{ node.raw_code }}
+    {%- if execute -%}
+        {%- for parent in node.depends_on.nodes | sort if parent in graph.nodes and graph.nodes[parent].config.materialized == 'view' -%}
+            {{ words_behind(graph.nodes[parent]) }}
+        {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}
 
 {# Empties this model, which takes in batches, where its rows were made by other `rules` (a fingerprint, kept in `_rules`): it takes all anew. #}
 {% macro start_over_with_other(rules) -%}
+    {%- do have_columns({'_rules': 'varchar'}) -%}
     {%- if is_added_to() -%}
-        {%- if '_rules' not in adapter.get_columns_in_relation(this) | map(attribute='name') | list -%}
-            {%- do run_query('alter table ' ~ this ~ ' add column _rules varchar') -%}
-        {%- endif -%}
         {%- if run_query("select count(*) from " ~ this ~ " where _rules is distinct from '" ~ rules ~ "'").rows[0][0] -%}
             {%- do run_query('delete from ' ~ this) -%}
         {%- endif -%}

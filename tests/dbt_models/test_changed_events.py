@@ -30,8 +30,14 @@ TABLES = [
     "tags.int_tag_matches",
     "tags.tag_assignments",
 ]
-# Not made of events themselves: scores of what changed of their components, and what is taken in batch by batch.
-OTHERS = ["scores.int_score_profiles", "marts.int_message_receipts", "identity.int_crm_contact_versions"]
+# Not made of events themselves: scores of what changed of their components, what is taken in batch by batch, and what is known of whom.
+OTHERS = [
+    "scores.int_score_profiles",
+    "marts.int_message_receipts",
+    "identity.int_crm_contact_versions",
+    "identity.int_profile_fields",
+    "identity.int_profile_values",
+]
 MODELS = [table.split(".")[1] for table in [*TABLES, *OTHERS]]
 SELECT = [f"+{model}" for model in MODELS]
 EVENTS = ["Product Viewed", "Product Added", "Pricing Viewed", "Document Downloaded"]

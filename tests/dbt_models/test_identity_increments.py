@@ -18,7 +18,7 @@ TABLES = {
     "int_identity_links": "left_key, right_key, strength, component",
     "int_identity_edges": "*",
     "int_identity_dropped_edges": "*",
-    "profile_merges": "*",
+    "profile_merges": "previous_id, profile_id, rule, edge, merged_at, identifier_key",
 }
 Pair = tuple[str, str, str, str, str]
 

@@ -1,4 +1,4 @@
--- what each source says about a person, before one value of each field is chosen
+-- what each source says about whoever has an identifier, before one value of each field is chosen for each person
 with statements as (
     select
         'web' as source,
@@ -59,31 +59,10 @@ with statements as (
         birthday,
         _landed_at
     from {{ ref('stg_lists__members') }}
-),
-
-identifiers as (
-    select * from {{ ref('bridge_profile_identifiers') }}
 )
 
+-- an unknown date says nothing against it
 select
-    coalesce(named.profile_id, device.profile_id) as profile_id,
-    statements.source,
-    statements.first_name,
-    statements.last_name,
-    statements.full_name,
-    statements.company,
-    statements.title,
-    statements.city,
-    statements.country,
-    cast(statements.birthday as varchar) as birthday,
-    statements.stated_at
+    * replace (cast(birthday as varchar) as birthday)
 from statements
-left join identifiers as named
-    on statements.identifier_type = named.identifier_type
-    and statements.identifier = named.identifier
-left join identifiers as device
-    on device.identifier_type = 'anonymous_id'
-    and statements.anonymous_id = device.identifier
-where
-    coalesce(named.profile_id, device.profile_id) is not null
-    and (statements.stated_at is null or statements.stated_at <= {{ as_of() }})
+where stated_at is null or stated_at <= {{ as_of() }}

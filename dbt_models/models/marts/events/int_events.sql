@@ -4,12 +4,14 @@
     'olist': ['olist'], 'chat': ['chat']
 } -%}
 {%- set taken = batches_taken() -%}
+{#- As in int_identity_observations. -#}
+{%- set landed = {'web': ref('stg_web__events')} -%}
 
 with events as (
     {% for feed, sources in feeds.items() %}{% for source in sources %}
     select *
     from {{ ref('int_events__' ~ feed) }}
-    where source = '{{ source }}' and {{ unseen_batches(ref('int_events__' ~ feed), source, taken) }}
+    where source = '{{ source }}' and {{ unseen_batches(landed.get(feed) or ref('int_events__' ~ feed), source, taken) }}
     {{ 'union all' if not loop.last }}
     {% endfor %}{{ 'union all' if not loop.last }}
     {% endfor %}
