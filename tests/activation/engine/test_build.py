@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -96,6 +97,25 @@ def test_what_fails_is_told_without_the_values_that_made_it_fail(tiny: Tiny) -> 
     assert "jane" not in report.failures[0]
     assert "2345678" not in report.failures[0]
     assert tiny.rows("select as_of from people") == [("2026-10-31T02:00:00",)]
+
+
+def test_from_much_everything_is_made_one_model_at_a_time_unless_it_was_made_before(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = tiny.project.logs / "dbt.log"
+
+    def threads(full_refresh: bool = False) -> str:
+        said.unlink()
+        assert build(tiny.project, tiny.declarations, AS_OF, full_refresh=full_refresh).ok
+        return re.findall(r"Concurrency: (\d) thread", said.read_text(encoding="utf-8"))[0]
+
+    tiny.write("profiles.yml", FILES["profiles.yml"].replace("type: duckdb", "type: duckdb, threads: 2"))
+    assert threads() == "2"
+    monkeypatch.setattr("activation.engine.build.MUCH", 0)
+    assert threads() == "1"
+    tiny.rows("create table int_events (event_id varchar)")
+    assert threads() == "2"
+    assert threads(full_refresh=True) == "1"
+    monkeypatch.setenv("SLUICE_DBT_THREADS", "2")
+    assert threads(full_refresh=True) == "2"
 
 
 def test_a_selection_of_nothing_is_wrong_use(tiny: Tiny) -> None:
