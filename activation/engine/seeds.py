@@ -2,8 +2,7 @@
 
 They are left alone only while both sides are what they were after a build that loaded all of them: the files and settings they are made from,
 and every row of their tables. So a file that was edited, and a table that was dropped, edited by hand or loaded by somebody else in between,
-are loaded anew by the build that sees it, as dbt would. Finding out takes some 80 ms
-for thirty seeds.
+are loaded anew by the build that sees it, as dbt would. Finding out takes some 80 ms for thirty seeds.
 """
 
 from __future__ import annotations

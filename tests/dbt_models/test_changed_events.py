@@ -163,6 +163,7 @@ def steps(new_house: Callable[[], House]) -> dict[str, Step]:
     house.execute("delete from seeds.tag_rules where event_name = 'Product Viewed'")
     house.execute("update seeds.channel_rules set channel = 'elsewhere' where channel = 'paid_search'")
     house.execute("update seeds.score_bands set min_score = min_score / 2")
+    house.execute("update seeds.survivorship set priority = 9 where source = 'crm'")
     house.execute("update seeds.message_event_types set event_type = 'page_shown' where source = 'mail' and event_type = 'clicked'")
     compare("rules were changed", moment(4) + timedelta(hours=6))
     return found

@@ -1,4 +1,4 @@
-{%- set rules = fingerprint(ref('message_event_types')) -%}
+{%- set rules = local_md5(own_words() ~ fingerprint(ref('message_event_types'))) -%}
 {%- do start_over_with_other(rules) -%}
 {%- set taken = batches_taken() -%}
 {#- Most batches of callbacks have none, and would never be taken. -#}
