@@ -1,11 +1,11 @@
 {#
 A select of what every rule of behaviour gave every person at a `moment` (a timestamp): profile_id, model, rule_group, rule, group_cap,
 occurrences, points before the group's cap, last_event_at, evidence. The moment may lie in the past: what happened after its day is not seen.
-`mine` is a condition on profile_id.
+`mine` is a condition on profile_id; `days` the rows of int_score_days to read, where they lie ready (their_days).
 
     points = Σ over days of least(occurrences, daily_cap) · weight · decay(age in days) · value_multiplier
 #}
-{% macro score_points(moment, mine) %}
+{% macro score_points(moment, mine, days=none) %}
     {%- set day = "cast(" ~ moment ~ " as date)" %}
     select
         days.profile_id,
@@ -17,12 +17,12 @@ occurrences, points before the group's cap, last_event_at, evidence. The moment 
         sum({{ points_of_day(day) }}) as points,
         max(days.last_event_at) as last_event_at,
         max_by(days.evidence, days.last_event_at) as evidence
-    from {{ ref('int_score_days') }} as days
+    from {{ days or ref('int_score_days') }} as days
     join {{ ref('int_score_rules') }} as rules using (model, rule)
     where days.event_date <= {{ day }} and {{ mine }}
     group by days.profile_id, rules.model, rules.rule_group, rules.rule, rules.group_cap
     union all
-    {{ inactivity_points(moment, mine) }}
+    {{ inactivity_points(moment, mine, days) }}
 {% endmacro %}
 
 {# What a row of `days` is worth by its row of `rules` on a later day. #}
@@ -34,13 +34,13 @@ occurrences, points before the group's cap, last_event_at, evidence. The moment 
 {%- endmacro %}
 
 {# A select in the columns of `score_points`: doing nothing for long enough is a rule as well. #}
-{% macro inactivity_points(moment, mine) %}
+{% macro inactivity_points(moment, mine, days=none) %}
     select
         active.profile_id, rules.model, rules.rule_group, rules.rule, rules.group_cap, 1 as occurrences, rules.weight as points,
         active.last_event_at, null as evidence
     from (
         select profile_id, model, max(last_event_at) as last_event_at
-        from {{ ref('int_score_days') }}
+        from {{ days or ref('int_score_days') }}
         where event_date <= cast({{ moment }} as date) and {{ mine }} and model in (select model from {{ ref('int_score_rules') }} where kind = 'inactivity')
         group by profile_id, model
     ) as active
@@ -49,6 +49,15 @@ occurrences, points before the group's cap, last_event_at, evidence. The moment 
         and rules.kind = 'inactivity'
         and active.last_event_at < {{ moment }} - rules.decay_days * interval '1 day'
 {% endmacro %}
+
+{# The days of those whom `redo` (changed_events) names, read once; none where that is everybody. #}
+{% macro their_days(redo) -%}
+    {%- if not redo.is_part -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- do create_temporary(model.name ~ '_days', 'select * from ' ~ ref('int_score_days') ~ ' where ' ~ redo.mine) -%}
+    {{ return(model.name ~ '_days') }}
+{%- endmacro %}
 
 {#
 Who begins to count as inactive in the course of the day that the build speaks about, or did in that of a day so many `days_before`: within
@@ -73,9 +82,9 @@ the day it is the only thing that changes a score by itself.
 
 {#
 A select of the score of every model of behaviour at several `moments` (name: timestamp) in one pass over the days: profile_id, model, and
-a column of each name, null where nothing had happened by then. A group counts up to its cap. `mine` is a condition on profile_id.
+a column of each name, null where nothing had happened by then. A group counts up to its cap. `mine` and `days` as above.
 #}
-{% macro score_totals(moments, mine) %}
+{% macro score_totals(moments, mine, days=none) %}
     select
         profile_id,
         model
@@ -94,7 +103,7 @@ a column of each name, null where nothing had happened by then. A group counts u
                 {%- set day = "cast(" ~ moment ~ " as date)" %},
                 case when days.event_date <= {{ day }} then {{ points_of_day(day) }} end as {{ name }}
                 {%- endfor %}
-            from {{ ref('int_score_days') }} as days
+            from {{ days or ref('int_score_days') }} as days
             join {{ ref('int_score_rules') }} as rules using (model, rule)
             where {{ mine }}
             {%- for of_rules, of_moment in moments.items() %}
@@ -102,7 +111,7 @@ a column of each name, null where nothing had happened by then. A group counts u
             select
                 profile_id, model, rule_group, group_cap
                 {%- for name in moments %}, {{ 'points' if name == of_rules else 'null' }} {%- endfor %}
-            from ({{ inactivity_points(of_moment, mine) }}) as inactive
+            from ({{ inactivity_points(of_moment, mine, days) }}) as inactive
             {%- endfor %}
         ) as points
         group by profile_id, model, rule_group, group_cap

@@ -17,5 +17,5 @@ from (
         'score': as_of(),
         'score_week_ago': as_of() ~ " - interval '7 days'",
         'score_then': as_of() ~ " - interval '" ~ back ~ " days'"
-    }, redo.mine) }}
+    }, redo.mine, their_days(redo)) }}
 ) as totals
