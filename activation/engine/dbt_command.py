@@ -13,16 +13,38 @@ from __future__ import annotations
 import gc
 import json
 import sys
+from typing import Any
 
 # How many objects are made before the collector looks again. Next to nothing that dbt makes is garbage before it ends: at Python's 700 the
 # collector takes a tenth of dbt's time. The most memory it holds stays the same, some 260 MB.
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 
+def leave_out_what_nobody_hears() -> None:
+    """Events at debug are let go of at once where no logger takes that level.
+
+    dbt writes each out as a line, as text and as JSON, before the logger throws it away: some thirty for every model, a seventh of the time
+    that dbt itself takes.
+    """
+    from dbt_common.events.base_types import BaseEvent, EventLevel
+    from dbt_common.events.event_manager import EventManager
+
+    quiet = {EventLevel.DEBUG, EventLevel.TEST}
+    fire = EventManager.fire_event
+
+    def fire_event(self: EventManager, e: BaseEvent, level: EventLevel | None = None, *others: Any, **named: Any) -> None:
+        if (level or e.level_tag()) not in quiet or any(logger.level in quiet for logger in self.loggers):
+            fire(self, e, level, *others, **named)
+
+    EventManager.fire_event = fire_event  # type: ignore[method-assign]
+
+
 def main() -> None:
     gc.disable()
     import dbt.adapters.duckdb  # noqa: F401 - dbt imports it when it reads the profile; here it is done while there is time
     from dbt.cli.main import cli
+
+    leave_out_what_nobody_hears()
 
     gc.freeze()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, 20, 100)
