@@ -12,7 +12,10 @@ table beside the models until it is dropped.
 {%- endmacro %}
 
 {% macro duckdb__create_temporary(name, select) -%}
-    {%- do run_query('create or replace temporary table ' ~ name ~ ' as ' ~ select) -%}
+    {#- Not `run_query`, which makes a table in Python of the answer that there is none. -#}
+    {%- call statement('create_temporary', auto_begin=false) -%}
+        create or replace temporary table {{ name }} as {{ select }}
+    {%- endcall -%}
 {%- endmacro %}
 
 {# As text, like all a macro gives. #}
