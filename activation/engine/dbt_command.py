@@ -52,7 +52,10 @@ def main() -> None:
     told = sys.stdin.readline()
     if told:
         sys.argv = ["dbt", *sys.argv[1:], *json.loads(told)]
-        cli()
+        try:
+            cli()
+        finally:
+            gc.freeze()  # the process ends: what it leaves is not looked through once more
 
 
 if __name__ == "__main__":
