@@ -73,9 +73,9 @@ def environment(project: Project, base: Mapping[str, str] | None = None, as_of: 
         "DBT_LOG_LEVEL_FILE": "info",
         # As JSON, which it would take over from what is read here, the log costs a build of little data half a second and more.
         "DBT_LOG_FORMAT_FILE": "debug",
-        # Memory that DuckDB is done with stays with its process for some minutes, for the next statement: given back and asked for again with each,
+        # Memory that DuckDB is done with stays with its process for some seconds, for the next statement: given back and asked for again with each,
         # it costs a build of little news a tenth of its time.
-        "DUCKDB_JE_MALLOC_CONF": "dirty_decay_ms:300000",
+        "DUCKDB_JE_MALLOC_CONF": "dirty_decay_ms:5000",
         **given,
         "SLUICE_WAREHOUSE": str(project.warehouse),
         "SLUICE_GENERATED_MODELS": os.path.relpath(project.generated, project.models),
