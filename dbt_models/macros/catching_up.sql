@@ -49,6 +49,18 @@ table: what the model has is deleted, or with `leave=false` left for the model i
     {{ return(none) }}
 {%- endmacro %}
 
+{#
+For a model whose rows are made again only for some: a condition on `key`, true for all that is made. Where rows are being added, those whose
+rows give way are in the temporary table that `leave_changed` takes out of the model: whom `changed` (a select of `key`) names, or everybody
+where there is no `since`, up to which all was taken.
+#}
+{% macro made_again(key, since, changed) -%}
+    {%- if is_added_to() -%}
+        {%- do create_temporary(model.name ~ '_changed', changed if since else 'select ' ~ key ~ ' from ' ~ this) -%}
+    {%- endif -%}
+    {{ return(key ~ ' in (select ' ~ key ~ ' from ' ~ model.name ~ '_changed)' if since else 'true') }}
+{%- endmacro %}
+
 {# A table from before its rows said when they were written gets the column. #}
 {% macro say_when_written() -%}
     {%- do have_columns({'_written_at': 'timestamp'}) -%}

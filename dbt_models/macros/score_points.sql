@@ -50,12 +50,15 @@ occurrences, points before the group's cap, last_event_at, evidence. The moment 
         and active.last_event_at < {{ moment }} - rules.decay_days * interval '1 day'
 {% endmacro %}
 
-{# The days of those whom `redo` (changed_events) names, read once; none where that is everybody. #}
-{% macro their_days(redo) -%}
+{#
+The days of those whom `redo` (changed_events) names, read once: what a score is made of, and the columns in `also`. None where that is everybody.
+#}
+{% macro their_days(redo, also=[]) -%}
     {%- if not redo.is_part -%}
         {{ return(none) }}
     {%- endif -%}
-    {%- do create_temporary(model.name ~ '_days', 'select * from ' ~ ref('int_score_days') ~ ' where ' ~ redo.mine) -%}
+    {%- set columns = ['profile_id', 'model', 'rule', 'event_date', 'occurrences', 'value_multiplier', 'last_event_at'] + also -%}
+    {%- do create_temporary(model.name ~ '_days', 'select ' ~ columns | join(', ') ~ ' from ' ~ ref('int_score_days') ~ ' where ' ~ redo.mine) -%}
     {{ return(model.name ~ '_days') }}
 {%- endmacro %}
 

@@ -3,21 +3,15 @@
 {%- do have_columns({'profile_key': 'bigint', '_rules': 'varchar', '_taken_at': 'timestamp'}) -%}
 {%- set rules = own_words() -%}
 {%- set since = taken_up_to(ref('int_profile_fields'), rules=rules, leave=false) -%}
-{%- if is_added_to() -%}
-    {%- set changed -%}
-        {%- if since -%}
-        select profile_key from {{ ref('int_profile_fields') }} where _written_at > {{ since }}
-        union select profile_key from {{ this }} where profile_key not in (select profile_key from {{ ref('int_profile_fields') }})
-        {%- else -%}
-        select profile_key from {{ this }}
-        {%- endif -%}
-    {%- endset -%}
-    {%- do create_temporary(model.name ~ '_changed', changed) -%}
-{%- endif %}
+{%- set changed -%}
+    select profile_key from {{ ref('int_profile_fields') }} where _written_at > {{ since }}
+    union select profile_key from {{ this }} where profile_key not in (select profile_key from {{ ref('int_profile_fields') }})
+{%- endset -%}
+{%- set wanted = made_again('profile_key', since, changed) %}
 
 with fields as (
     select * from {{ ref('int_profile_fields') }}
-    {% if since %} where profile_key in (select profile_key from {{ model.name }}_changed) {% endif %}
+    where {{ wanted }}
 )
 
 select

@@ -4,29 +4,21 @@
 {%- set judged_since = taken_up_to(ref('int_identity_edges_judged'), '_judged_at', leave=false) -%}
 {%- set linked_since = taken_up_to(ref('int_identity_links'), '_linked_at', leave=false) -%}
 {%- set since = named_since and judged_since and linked_since -%}
-{%- if is_added_to() -%}
-    {%- set changed -%}
-        {%- if since -%}
-        select identifier_key from {{ ref('bridge_profile_identifiers') }} where _written_at > {{ named_since }}
-        {%- for relation, taken in [(ref('int_identity_edges_judged'), judged_since), (ref('int_identity_links'), linked_since)] %}
-        union select left_key from {{ relation }} where _written_at > {{ taken }}
-        union select right_key from {{ relation }} where _written_at > {{ taken }}
-        {%- endfor %}
-        -- what is junk by now belongs to nobody
-        union select identifier_key from {{ this }} where identifier_key not in (select identifier_key from {{ ref('bridge_profile_identifiers') }})
-        {%- else -%}
-        select identifier_key from {{ this }}
-        {%- endif -%}
-    {%- endset -%}
-    {%- do create_temporary(model.name ~ '_changed', changed) -%}
-{%- endif -%}
+{%- set changed -%}
+    select identifier_key from {{ ref('bridge_profile_identifiers') }} where _written_at > {{ named_since }}
+    {%- for relation, taken in [(ref('int_identity_edges_judged'), judged_since), (ref('int_identity_links'), linked_since)] %}
+    union select left_key from {{ relation }} where _written_at > {{ taken }}
+    union select right_key from {{ relation }} where _written_at > {{ taken }}
+    {%- endfor %}
+    -- what is junk by now belongs to nobody
+    union select identifier_key from {{ this }} where identifier_key not in (select identifier_key from {{ ref('bridge_profile_identifiers') }})
+{%- endset -%}
+{%- set wanted = made_again('identifier_key', since, changed) -%}
 
 with identifiers as (
     select * from {{ ref('bridge_profile_identifiers') }}
     -- the identifier that landed first still gives the person its id
-    where
-        own_profile_id <> profile_id
-        {% if since %} and identifier_key in (select identifier_key from {{ model.name }}_changed) {% endif %}
+    where own_profile_id <> profile_id and {{ wanted }}
 ),
 
 edges as (

@@ -1,25 +1,19 @@
 {%- set rules = local_md5(fingerprint(ref('score_models')) ~ fingerprint(ref('score_bands'))) -%}
 {%- set since = taken_up_to(ref('score_components'), rules=rules, leave=false) -%}
 {%- set changed -%}
-    {%- if since -%}
     select profile_id from {{ ref('score_components') }}
     where _written_at > {{ since }}
     union
     -- for whom no rule counts any more
     select profile_id from {{ this }} as known
     where not exists (select 1 from {{ ref('score_components') }} as components where components.profile_id = known.profile_id)
-    {%- else -%}
-    select profile_id from {{ this }}
-    {%- endif -%}
 {%- endset -%}
-{%- if is_added_to() -%}
-    {%- do create_temporary(model.name ~ '_changed', changed) -%}
-{%- endif -%}
+{%- set wanted = made_again('profile_id', since, changed) -%}
 
 -- score, band and grade of everybody, made again for those whose components were
 with components as (
     select * from {{ ref('score_components') }}
-    {% if since %} where profile_id in (select profile_id from {{ model.name }}_changed) {% endif %}
+    where {{ wanted }}
 ),
 
 models as (

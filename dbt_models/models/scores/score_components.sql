@@ -20,7 +20,7 @@
 ) -%}
 
 with points as (
-    {{ score_points(as_of(), redo.mine, their_days(redo)) }}
+    {{ score_points(as_of(), redo.mine, their_days(redo, ['evidence'])) }}
     union all
     select
         attributes.profile_id, rules.model, rules.rule_group, rules.rule, rules.group_cap, 1, rules.weight, null, attributes.evidence

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 
 from activation.engine.build import BuildFailed, BuildReport, build, environment
 from activation.engine.declarations import Declarations
@@ -259,6 +260,33 @@ def test_dbts_log_is_text_unless_somebody_asks_for_json(cities: Tiny, monkeypatc
     monkeypatch.setenv("DBT_LOG_FORMAT_FILE", "json")
     assert seeded(cities) == (0, 1)
     assert {line[:1] for line in log.read_text().splitlines()} == {"{"}
+
+
+def test_dbts_log_has_every_statement_for_whoever_asks_for_it(cities: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert seeded(cities) == (1, 0)
+    log = cities.project.logs / "dbt.log"
+    assert "[debug]" not in log.read_text()
+    monkeypatch.setenv("DBT_LOG_LEVEL_FILE", "debug")
+    assert seeded(cities) == (0, 1)
+    assert re.search(r"\[debug\].*SQL status: OK", log.read_text())
+
+
+def test_what_the_profile_says_of_the_warehouse_holds_for_every_model_and_is_said_once(
+    cities: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile = (REPOSITORY / "dbt_models" / "profiles.yml").read_text()
+    cities.write("profiles.yml", profile)
+    cities.write("dbt_project.yml", FILES["dbt_project.yml"].replace("profile: tiny", "profile: sluice"))
+    cities.write("models/told.sql", "select name, value from duckdb_settings()\n")
+    monkeypatch.setenv("SLUICE_DBT_MEMORY_LIMIT", "1234MB")
+    assert build(cities.project, cities.declarations, AS_OF, select=["told"]).ok
+    told = dict(cities.rows("select name, value from told"))
+    assert told["memory_limit"] == "1.1 GiB"
+    assert told["preserve_insertion_order"] == "false"
+    assert told["checkpoint_threshold"] == "244.1 MiB"
+    assert told["TimeZone"] == "UTC"
+    # Whatever else stands there is said again for every model, and of the memory limit alone DuckDB gives back all that it is done with.
+    assert list(yaml.safe_load(profile)["sluice"]["outputs"]["duckdb"]["settings"]) == ["TimeZone"]
 
 
 def test_dbt_is_told_to_send_nothing_anywhere(tiny: Tiny) -> None:
