@@ -32,9 +32,11 @@ def leave_out_what_nobody_hears() -> None:
     quiet = {EventLevel.DEBUG, EventLevel.TEST}
     fire = EventManager.fire_event
 
-    def fire_event(self: EventManager, e: BaseEvent, level: EventLevel | None = None, *others: Any, **named: Any) -> None:
-        if (level or e.level_tag()) not in quiet or any(logger.level in quiet for logger in self.loggers):
-            fire(self, e, level, *others, **named)
+    def fire_event(
+        self: EventManager, e: BaseEvent, level: EventLevel | None = None, node: Any = None, force_warn_or_error_handling: bool = False
+    ) -> None:
+        if force_warn_or_error_handling or (level or e.level_tag()) not in quiet or any(logger.level in quiet for logger in self.loggers):
+            fire(self, e, level, node, force_warn_or_error_handling)
 
     EventManager.fire_event = fire_event  # type: ignore[method-assign]
 
