@@ -50,7 +50,11 @@ fire_event(RetryExternalCall(attempt=1, max=2), level=EventLevel.WARN)
 @pytest.mark.parametrize(("level", "texts"), [("info", 1), ("debug", 2)])
 def test_the_text_of_an_event_is_made_only_where_a_log_takes_its_level(level: str, texts: int) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", FIRED.format(file=dbt_command.__file__, level=level)], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", FIRED.format(file=dbt_command.__file__, level=level)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
     )
     assert done.stdout.count("made") == texts
     assert done.stderr.count("text") == texts
