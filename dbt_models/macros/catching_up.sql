@@ -51,14 +51,14 @@ table: what the model has is deleted, or with `leave=false` left for the model i
 
 {#
 For a model whose rows are made again only for some: a condition on `key`, true for all that is made. Where rows are being added, those whose
-rows give way are in the temporary table that `leave_changed` takes out of the model: whom `changed` (a select of `key`) names, or everybody
-where there is no `since`, up to which all was taken.
+rows give way are in the temporary table that `leave_changed` takes out of the model: where it `is_part` of all, those whom `changed` (a select
+of `key`) names, else everybody.
 #}
-{% macro made_again(key, since, changed) -%}
+{% macro made_again(key, is_part, changed) -%}
     {%- if is_added_to() -%}
-        {%- do create_temporary(model.name ~ '_changed', changed if since else 'select ' ~ key ~ ' from ' ~ this) -%}
+        {%- do create_temporary(model.name ~ '_changed', changed if is_part else 'select ' ~ key ~ ' from ' ~ this) -%}
     {%- endif -%}
-    {{ return(key ~ ' in (select ' ~ key ~ ' from ' ~ model.name ~ '_changed)' if since else 'true') }}
+    {{ return(key ~ ' in (select ' ~ key ~ ' from ' ~ model.name ~ '_changed)' if is_part else 'true') }}
 {%- endmacro %}
 
 {# A table from before its rows said when they were written gets the column. #}

@@ -1,12 +1,11 @@
 {#
-For int_profile_fields: a condition on profile_key, true for everybody whose fields are chosen again. Where that is not everybody, they are in the
-temporary table that `leave_changed` takes out of the model. `rules` is a fingerprint of what the rows depend on besides what was said.
+For int_profile_fields: a condition on profile_key, true for everybody whose fields are chosen again. `rules` is a
+fingerprint of what the rows depend on besides what was said.
 #}
 {% macro described_anew(rules) -%}
     {%- set observations, bridge, statements = ref('int_identity_observations'), ref('bridge_profile_identifiers'), ref('int_profile_statements') -%}
     {%- set by_source, customers = ref('int_identifiers_by_source'), ref('int_wecom_customers') -%}
     {%- set about_the_past = is_about_the_past() -%}
-    {%- set changed = model.name ~ '_changed' -%}
     {%- if not is_added_to() -%}
         {{ return('true') }}
     {%- endif -%}
@@ -20,12 +19,8 @@ temporary table that `leave_changed` takes out of the model. `rules` is a finger
         select max(_moment) <= ' ~ as_of() ~ ' from ' ~ this ~ ' where not exists (
             select 1 from ' ~ observations ~ ' where _written_at > ' ~ observed_since ~ " and source in ('lists', 'webinar', 'offline')
         )").rows[0][0] -%}
-    {%- if not is_part -%}
-        {%- do create_temporary(changed, 'select profile_key from ' ~ this) -%}
-        {{ return('true') }}
-    {%- endif -%}
     {%- set before = '(select max(_moment) from ' ~ this ~ ')' -%}
-    {%- do create_temporary(changed, '
+    {{ return(made_again('profile_key', is_part, '
         -- one of whose identifiers was seen
         select profile_key from ' ~ bridge ~ ' where _written_at > ' ~ named_since ~ '
         -- about whom something counts only now, or is dated ahead
@@ -42,6 +37,5 @@ temporary table that `leave_changed` takes out of the model. `rules` is a finger
         select profile_key from ' ~ this ~ '
         where profile_key not in (select profile_key from ' ~ bridge ~ ")
             or (field = 'wecom_external_userid' and value in (select external_userid from " ~ customers ~ ' where not is_customer))
-    ') -%}
-    {{ return('profile_key in (select profile_key from ' ~ changed ~ ')') }}
+    ')) }}
 {%- endmacro %}
