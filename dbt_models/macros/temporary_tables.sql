@@ -12,10 +12,7 @@ table beside the models until it is dropped.
 {%- endmacro %}
 
 {% macro duckdb__create_temporary(name, select) -%}
-    {#- Not `run_query`, which makes a table in Python of the answer that there is none. -#}
-    {%- call statement('create_temporary', auto_begin=false) -%}
-        create or replace temporary table {{ name }} as {{ select }}
-    {%- endcall -%}
+    {%- do run_query('create or replace temporary table ' ~ name ~ ' as ' ~ select) -%}
 {%- endmacro %}
 
 {# As text, like all a macro gives. #}
