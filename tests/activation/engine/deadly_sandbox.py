@@ -126,11 +126,12 @@ async def _serve(state: Path, http_port: int, smtp_port: int) -> None:
             return await Response()(scope, receive, send)
 
         async def sends(message: Any) -> None:
-            is_last = message["type"] == "http.response.body" and not message.get("more_body") and not scope["path"].startswith("/_")
-            if is_last:
+            is_vendors = not scope["path"].startswith("/_")
+            # An answer without a body is whole with its head, which leaves at once.
+            if is_vendors and message["type"] == "http.response.start":
                 holds("answered")
             await send(message)
-            if is_last:
+            if is_vendors and message["type"] == "http.response.body" and not message.get("more_body"):
                 strikes("answered")
                 strikes(LATER)
 
