@@ -14,8 +14,8 @@ compiled anew for every row.
         case
             {%- for rule in rules %}
             {%- set reason = rule.get('reason', rule['pattern']) | replace("'", "''") %}
-            when regexp_matches({{ text }}, '{{ rule['pattern'] | replace("'", "''") }}')
-                {%- if rule.get('identifier_type', '*') != '*' %} and identifier_type = '{{ rule['identifier_type'] }}'{% endif %} then '{{ reason }}'
+            when {% if rule.get('identifier_type', '*') != '*' %}identifier_type = '{{ rule['identifier_type'] }}' and {% endif -%}
+                regexp_matches({{ text }}, '{{ rule['pattern'] | replace("'", "''") }}') then '{{ reason }}'
             {%- endfor %}
         end
     {%- endif -%}

@@ -3,6 +3,9 @@ How tables and views take the place of those before, where the warehouse is Duck
 second relation, renames both, commits, drops the first and commits again, which is a sixth of what a build of little news takes. It is
 still taken where a model asks for more than a statement.
 Until the commit, and when the statement fails, the one before is what everybody reads.
+
+Of a table that names a column that tells its rows apart (`unique_key`) only the rows are written that are others than before: see
+write_what_differs.
 #}
 {% materialization table, adapter='duckdb', supported_languages=['sql', 'python'] %}
     {#- A model in Python has to be said from here. -#}
@@ -33,6 +36,34 @@ Until the commit, and when the statement fails, the one before is what everybody
     {{ return(replace_relation('view')) }}
 {% endmaterialization %}
 
+{#
+An incremental model that only appends is inserted as it is made. dbt writes it into a temporary table, reads what columns that has, and copies it
+from there. Columns that a table from before does not have are passed over, as dbt does by default.
+#}
+{% materialization incremental, adapter='duckdb', supported_languages=['sql', 'python'] %}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set is_added_to = existing is not none and existing.type == 'table' and not should_full_refresh() -%}
+    {%- set is_plain = model.language == 'sql' and config.get('incremental_strategy') == 'append'
+        and config.get('on_schema_change', 'ignore') == 'ignore' and not config.get('sql_header') -%}
+    {%- if not (is_added_to and is_plain) -%}
+        {{ return(dbt.materialization_incremental_duckdb()) }}
+    {%- endif -%}
+    {{- run_hooks(pre_hooks, inside_transaction=False) -}}
+    {{- run_hooks(pre_hooks, inside_transaction=True) -}}
+    {%- set names = columns_of(existing) | map('first') | join('", "') -%}
+    {%- call statement('main') -%}
+        insert into {{ existing }} ("{{ names }}")
+        select "{{ names }}" from (
+            {{ sql }}
+        ) as made
+    {%- endcall -%}
+    {%- do persist_docs(existing, model) -%}
+    {{- run_hooks(post_hooks, inside_transaction=True) -}}
+    {%- do adapter.commit() -%}
+    {{- run_hooks(post_hooks, inside_transaction=False) -}}
+    {{ return({'relations': [existing]}) }}
+{% endmaterialization %}
+
 {% macro replace_relation(type) -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target = this.incorporate(type=type) -%}
@@ -41,7 +72,21 @@ Until the commit, and when the statement fails, the one before is what everybody
     {#- A view does not give way to a table, nor a table to a view. -#}
     {%- if existing is not none and existing.type != type -%}
         {%- do adapter.drop_relation(existing) -%}
+        {%- set existing = none -%}
     {%- endif -%}
+    {%- if type == 'table' and config.get('unique_key') and existing is not none and not should_full_refresh() -%}
+        {%- do write_what_differs(target, config.get('unique_key')) -%}
+    {%- else -%}
+        {{- replace_all(type, target) -}}
+    {%- endif -%}
+    {%- do persist_docs(target, model) -%}
+    {{- run_hooks(post_hooks, inside_transaction=True) -}}
+    {%- do adapter.commit() -%}
+    {{- run_hooks(post_hooks, inside_transaction=False) -}}
+    {{ return({'relations': [target]}) }}
+{%- endmacro %}
+
+{% macro replace_all(type, target) -%}
     {%- call statement('main') -%}
         {%- if config.get('contract').enforced -%}
             {{ get_assert_columns_equivalent(sql) }}
@@ -57,9 +102,69 @@ Until the commit, and when the statement fails, the one before is what everybody
             )
         {%- endif -%}
     {%- endcall -%}
-    {%- do persist_docs(target, model) -%}
-    {{- run_hooks(post_hooks, inside_transaction=True) -}}
-    {%- do adapter.commit() -%}
-    {{- run_hooks(post_hooks, inside_transaction=False) -}}
-    {{ return({'relations': [target]}) }}
+{%- endmacro %}
+
+{#
+Makes what the model says, and writes the rows of it that `target`, a table, does not have like that; those it no longer has leave. Afterwards
+it holds what it would if it were made anew. To compress and write what stands there already is the dearer half of most tables, and an hour's
+news change few of their rows.
+
+All columns are compared, so nothing else has to say what may have changed. No two rows may have the same `key`, and none may lack it: its
+data tests say so. Where some do, or the columns are others than before, the table is made anew.
+#}
+{% macro write_what_differs(target, key) -%}
+    {%- set columns = columns_of(target) -%}
+    {%- if columns != columns_of(sql) -%}
+        {{ return(replace_all('table', target)) }}
+    {%- endif -%}
+    {%- set names = columns | map('first') | list -%}
+    {%- set news = model.name ~ '_news' -%}
+    {%- call statement('main') -%}
+        create or replace temporary table {{ news }} as
+        select made.*, before.{{ key }} as _before
+        from (
+            select *, true as _is_made from (
+                {{ sql }}
+            ) as said
+        ) as made
+        full join {{ target }} as before on made.{{ key }} = before.{{ key }}
+        where (made.{{ names | join(', made.') }}) is distinct from (before.{{ names | join(', before.') }})
+    {%- endcall -%}
+    {%- set count = run_query("
+        select
+            count(*),
+            (select count(*) from " ~ target ~ "),
+            count(*) filter (where _is_made) = count(distinct " ~ key ~ ") filter (where _is_made)
+                and count(*) filter (where _is_made is null and _before is null) = 0
+        from " ~ news).rows[0] -%}
+    {%- if not count[2] -%}
+        {{- replace_all('table', target) -}}
+    {%- elif count[0] * 4 > count[1] -%}
+        {#- Of much, a table without gaps is sooner written than one with them. -#}
+        {%- call statement('replace') -%}
+            create or replace table {{ target }} as
+            select {{ names | join(', ') }} from {{ news }}
+            where _is_made
+            union all
+            select {{ names | join(', ') }} from {{ target }}
+            where {{ key }} not in (select _before from {{ news }} where _before is not null)
+        {%- endcall -%}
+    {%- elif count[0] -%}
+        {%- call statement('write') -%}
+            delete from {{ target }} where {{ key }} in (select _before from {{ news }});
+            insert into {{ target }} ({{ names | join(', ') }})
+            select {{ names | join(', ') }} from {{ news }}
+            where _is_made
+        {%- endcall -%}
+    {%- endif -%}
+    {%- do run_query('drop table ' ~ news) -%}
+{%- endmacro %}
+
+{# Name and type of each column of a relation or a select, in order. #}
+{% macro columns_of(what) -%}
+    {%- set columns = [] -%}
+    {%- for row in run_query('describe ' ~ what).rows -%}
+        {%- do columns.append([row[0] | string, row[1] | string]) -%}
+    {%- endfor -%}
+    {{ return(columns) }}
 {%- endmacro %}

@@ -138,6 +138,18 @@ def test_keys_are_tested_unique_and_not_null(models: dict[str, Any], tested: dic
     assert "segment_members" in with_key
 
 
+def test_a_table_written_only_where_it_differs_has_a_key_that_is_tested(
+    models: dict[str, Any], tested: dict[tuple[str, str], set[str]]
+) -> None:
+    keys = {
+        name: model.config.unique_key for name, model in models.items() if model.config.materialized == "table" and model.config.unique_key
+    }
+    assert "dim_profiles" in keys
+    assert [
+        name for name, key in keys.items() if not isinstance(key, str) or not tested.get((name, key), set()) >= {"unique", "not_null"}
+    ] == []
+
+
 def test_syncs_and_reports_are_contracts_with_a_type_for_every_column(models: dict[str, Any]) -> None:
     for name, node in models.items():
         assert node.contract.enforced == (_folder(node) in ("syncs", "reports")), name

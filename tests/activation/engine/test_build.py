@@ -283,7 +283,7 @@ def test_what_the_profile_says_of_the_warehouse_holds_for_every_model_and_is_sai
     told = dict(cities.rows("select name, value from told"))
     assert told["memory_limit"] == "1.1 GiB"
     assert told["preserve_insertion_order"] == "false"
-    assert told["checkpoint_threshold"] == "244.1 MiB"
+    assert told["checkpoint_threshold"] == "95.3 MiB"
     assert told["TimeZone"] == "UTC"
     # Whatever else stands there is said again for every model, and of the memory limit alone DuckDB gives back all that it is done with.
     assert list(yaml.safe_load(profile)["sluice"]["outputs"]["duckdb"]["settings"]) == ["TimeZone"]
