@@ -37,6 +37,14 @@ OTHERS = [
     "identity.int_crm_contact_versions",
     "identity.int_profile_fields",
     "identity.int_profile_values",
+    # made in full, and written where they differ
+    "identity.int_profile_people",
+    "identity.dim_profiles",
+    "marts.int_profile_activity",
+    "marts.fct_message_events",
+    "marts.dim_contact_points",
+    "marts.fct_lifecycle_transitions",
+    "marts.profile_lifecycle",
 ]
 MODELS = [table.split(".")[1] for table in [*TABLES, *OTHERS]]
 SELECT = [f"+{model}" for model in MODELS]
