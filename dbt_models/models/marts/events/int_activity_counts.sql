@@ -33,14 +33,35 @@ counted as (
     group by profile_id
 ),
 
-hours as (
+-- clocks of the world differ by quarters of an hour (as of 2012): what one says is worked out once for each of them, not for each event
+quarters as (
     select
         events.profile_id,
-        extract(hour from events.occurred_at at time zone 'UTC' at time zone coalesce(settings.time_zone, 'UTC')) as hour,
+        coalesce(settings.time_zone, 'UTC') as time_zone,
+        time_bucket(interval '15 minutes', events.occurred_at) as quarter,
         count(*) as events,
         max(events.occurred_at) as last_at
     from events
     left join settings using (profile_id)
+    group by 1, 2, 3
+),
+
+clocks as (
+    select
+        time_zone,
+        quarter,
+        extract(hour from quarter at time zone 'UTC' at time zone time_zone) as hour
+    from (select distinct time_zone, quarter from quarters) as told
+),
+
+hours as (
+    select
+        quarters.profile_id,
+        clocks.hour,
+        sum(quarters.events) as events,
+        max(quarters.last_at) as last_at
+    from quarters
+    join clocks using (time_zone, quarter)
     group by 1, 2
 )
 
