@@ -43,17 +43,17 @@ from there. Columns that a table from before does not have are passed over, as d
 {% materialization incremental, adapter='duckdb', supported_languages=['sql', 'python'] %}
     {%- set existing = load_cached_relation(this) -%}
     {%- set is_added_to = existing is not none and existing.type == 'table' and not should_full_refresh() -%}
-    {%- set is_plain = model.language == 'sql' and config.get('incremental_strategy') == 'append'
+    {%- set is_plain = model.language == 'sql' and config.get('incremental_strategy') == 'append' and not config.get('contract').enforced
         and config.get('on_schema_change', 'ignore') == 'ignore' and not config.get('sql_header') -%}
     {%- if not (is_added_to and is_plain) -%}
         {{ return(dbt.materialization_incremental_duckdb()) }}
     {%- endif -%}
     {{- run_hooks(pre_hooks, inside_transaction=False) -}}
     {{- run_hooks(pre_hooks, inside_transaction=True) -}}
-    {%- set names = columns_of(existing) | map('first') | join('", "') -%}
+    {%- set names = columns_of(existing) | map('first') | join(', ') -%}
     {%- call statement('main') -%}
-        insert into {{ existing }} ("{{ names }}")
-        select "{{ names }}" from (
+        insert into {{ existing }} ({{ names }})
+        select {{ names }} from (
             {{ sql }}
         ) as made
     {%- endcall -%}
@@ -74,8 +74,9 @@ from there. Columns that a table from before does not have are passed over, as d
         {%- do adapter.drop_relation(existing) -%}
         {%- set existing = none -%}
     {%- endif -%}
-    {%- if type == 'table' and config.get('unique_key') and existing is not none and not should_full_refresh() -%}
-        {%- do write_what_differs(target, config.get('unique_key')) -%}
+    {%- set key = config.get('unique_key') if type == 'table' and not config.get('contract').enforced -%}
+    {%- if key and existing is not none and not should_full_refresh() -%}
+        {%- do write_what_differs(target, adapter.quote(key)) -%}
     {%- else -%}
         {{- replace_all(type, target) -}}
     {%- endif -%}
@@ -160,11 +161,11 @@ data tests say so. Where some do, or the columns are others than before, the tab
     {%- do run_query('drop table ' ~ news) -%}
 {%- endmacro %}
 
-{# Name and type of each column of a relation or a select, in order. #}
+{# Name (quoted) and type of each column of a relation or a select, in order. #}
 {% macro columns_of(what) -%}
     {%- set columns = [] -%}
     {%- for row in run_query('describe ' ~ what).rows -%}
-        {%- do columns.append([row[0] | string, row[1] | string]) -%}
+        {%- do columns.append([adapter.quote(row[0] | string), row[1] | string]) -%}
     {%- endfor -%}
     {{ return(columns) }}
 {%- endmacro %}
