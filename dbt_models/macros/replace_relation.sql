@@ -57,11 +57,7 @@ from there. Columns that a table from before does not have are passed over, as d
             {{ sql }}
         ) as made
     {%- endcall -%}
-    {%- do persist_docs(existing, model) -%}
-    {{- run_hooks(post_hooks, inside_transaction=True) -}}
-    {%- do adapter.commit() -%}
-    {{- run_hooks(post_hooks, inside_transaction=False) -}}
-    {{ return({'relations': [existing]}) }}
+    {{ return(committed(existing)) }}
 {% endmaterialization %}
 
 {% macro replace_relation(type) -%}
@@ -80,6 +76,11 @@ from there. Columns that a table from before does not have are passed over, as d
     {%- else -%}
         {{- replace_all(type, target) -}}
     {%- endif -%}
+    {{ return(committed(target)) }}
+{%- endmacro %}
+
+{# What ends a materialization: descriptions, hooks, the commit. Gives what dbt wants to be given. #}
+{% macro committed(target) -%}
     {%- do persist_docs(target, model) -%}
     {{- run_hooks(post_hooks, inside_transaction=True) -}}
     {%- do adapter.commit() -%}
@@ -111,7 +112,8 @@ it holds what it would if it were made anew. To compress and write what stands t
 news change few of their rows.
 
 All columns are compared, so nothing else has to say what may have changed. No two rows may have the same `key`, and none may lack it: its
-data tests say so. Where some do, or the columns are others than before, the table is made anew.
+data tests say so. Where some of those to be written do, or the columns are others than before, the table is made anew. Not seen is a second row of
+a key beside one that stood there already: it takes its place.
 #}
 {% macro write_what_differs(target, key) -%}
     {%- set columns = columns_of(target) -%}
