@@ -3,16 +3,7 @@
 
 -- which events each person and each visitor has, told by a fingerprint, and the build that first found it so
 with sets as (
-    select
-        identifier_key,
-        device_key,
-        message_id,
-        user_agent,
-        count(*) as events,
-        -- a newer version of a record comes with another batch; a sum, for two of one batch and moment would take each other out of an xor
-        sum({{ number_of(['_batch_id'], ['occurred_at']) }}) as fingerprint
-    from {{ ref('int_events') }}
-    group by identifier_key, device_key, message_id, user_agent
+    select * from {{ ref('int_event_counts') }}
 ),
 
 -- whose they are is looked up for each set, not for each event
@@ -20,12 +11,11 @@ fingerprints as (
     select
         profile_id,
         coalesce(device_key, identifier_key) as visitor_key,
-        sum(events) as events,
-        sum({{ number_of(['message_id'], ['identifier_key', 'device_key', 'events', 'fingerprint']) }}) as fingerprint
+        events,
+        {{ number_of(['message_id'], ['identifier_key', 'device_key', 'events', 'fingerprint']) }} as fingerprint
     from ({{ whose_events('sets', ['profile_id', 'identifier_key', 'device_key', 'message_id', 'is_bot', 'events', 'fingerprint']) }}) as whose_sets
     -- a machine's count for nobody; whoever turns out to be one loses them
     where not is_bot
-    group by profile_id, coalesce(device_key, identifier_key)
 ),
 
 now as (

@@ -9,19 +9,20 @@ user_agents as (
 
 devices as (
     select
-        events.device_key,
-        events.user_agent,
-        count(*) as events
-    from events
-    group by events.device_key, events.user_agent
+        counts.device_key,
+        sum(counts.events) as events,
+        bool_and(coalesce(user_agents.is_bot, false)) as says_so
+    from {{ ref('int_event_counts') }} as counts
+    left join user_agents using (user_agent)
+    where counts.device_key is not null
+    group by counts.device_key
 ),
 
 -- few devices have enough events, and enough in a day, to be worth looking at by the minute
 frequent as (
     select device_key
     from devices
-    group by device_key
-    having sum(events) > {{ var('machine_events_per_minute') }}
+    where events > {{ var('machine_events_per_minute') }}
 ),
 
 busy as (
@@ -49,11 +50,9 @@ too_fast as (
 ),
 
 declared as (
-    select devices.device_key
+    select device_key
     from devices
-    left join user_agents using (user_agent)
-    group by devices.device_key
-    having bool_and(coalesce(user_agents.is_bot, false))
+    where says_so
 )
 
 select device_key, 'says so itself' as reason

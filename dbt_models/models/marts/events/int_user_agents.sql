@@ -1,5 +1,5 @@
 with user_agents as (
-    select distinct user_agent from {{ ref('int_events') }}
+    select distinct user_agent from {{ ref('int_event_counts') }}
     where user_agent is not null
 ),
 
