@@ -39,12 +39,16 @@ write_what_differs.
 {#
 An incremental model that only appends is inserted as it is made. dbt writes it into a temporary table, reads what columns that has, and copies it
 from there. Columns that a table from before does not have are passed over, as dbt does by default.
+One whose meta names a column to be `in_order_of` is made as a whole by write_in_order.
 #}
 {% materialization incremental, adapter='duckdb', supported_languages=['sql', 'python'] %}
     {%- set existing = load_cached_relation(this) -%}
     {%- set is_added_to = existing is not none and existing.type == 'table' and not should_full_refresh() -%}
     {%- set is_plain = model.language == 'sql' and config.get('incremental_strategy') == 'append' and not config.get('contract').enforced
         and config.get('on_schema_change', 'ignore') == 'ignore' and not config.get('sql_header') -%}
+    {%- if not is_added_to and config.get('meta', {}).get('in_order_of') -%}
+        {{ return(write_in_order(this.incorporate(type='table'), config.get('meta').in_order_of)) }}
+    {%- endif -%}
     {%- if not (is_added_to and is_plain) -%}
         {{ return(dbt.materialization_incremental_duckdb()) }}
     {%- endif -%}

@@ -6,6 +6,9 @@
 {%- set taken = batches_taken() -%}
 {#- As in int_identity_observations. -#}
 {%- set landed = {'web': ref('stg_web__events')} -%}
+{%- set relations = [] -%}
+{%- for feed in feeds -%}{%- do relations.append(ref('int_events__' ~ feed)) -%}{%- endfor -%}
+{%- do find_spans('occurred_at', relations) -%}
 
 with events as (
     {% for feed, sources in feeds.items() %}{% for source in sources %}
@@ -44,4 +47,6 @@ left join identifiers as named
 left join identifiers as device
     on device.identifier_type = 'anonymous_id'
     and events.anonymous_id = device.identifier
+{% if is_added_to() -%}
 order by events.occurred_at
+{%- endif %}
