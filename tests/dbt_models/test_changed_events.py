@@ -24,6 +24,7 @@ TABLES = [
     "marts.fct_touches",
     "marts.fct_sessions",
     "marts.int_activity_counts",
+    "marts.int_lifecycle_events",
     "scores.int_score_days",
     "scores.int_score_totals",
     "scores.score_components",
@@ -33,6 +34,7 @@ TABLES = [
 # Not made of events themselves: scores of what changed of their components, what is taken in batch by batch, and what is known of whom.
 OTHERS = [
     "scores.int_score_profiles",
+    "marts.int_event_counts",
     "marts.int_message_receipts",
     "identity.int_crm_contact_versions",
     "identity.int_profile_fields",
@@ -170,6 +172,7 @@ def steps(new_house: Callable[[], House]) -> dict[str, Step]:
     house.execute("update seeds.score_rules set path_like = '/careers/%' where event_name = 'Page Viewed'")
     house.execute("delete from seeds.tag_rules where event_name = 'Product Viewed'")
     house.execute("update seeds.channel_rules set channel = 'elsewhere' where channel = 'paid_search'")
+    house.execute("update seeds.lifecycle_rules set event_name = 'Product Viewed' where event_name = 'Account Followed'")
     house.execute("update seeds.score_bands set min_score = min_score / 2")
     house.execute("update seeds.survivorship set priority = 9 where source = 'crm'")
     house.execute("update seeds.message_event_types set event_type = 'page_shown' where source = 'mail' and event_type = 'clicked'")

@@ -2,17 +2,8 @@ with rules as (
     select * from {{ ref('lifecycle_rules') }}
 ),
 
-telling as (
-    select * from {{ ref('int_events') }}
-    where event_name in (select event_name from rules union all select 'CRM Property Changed')
-),
-
--- whose they are is looked up for these few
 events as (
-    select * from ({{ whose_events('telling', [
-        'profile_id', 'event_id', 'occurred_at', 'source', 'event_name', 'object_id', 'object_name', 'is_bot'
-    ]) }}) as whose_telling
-    where profile_id is not null and not is_bot
+    select * from {{ ref('int_lifecycle_events') }}
 ),
 
 -- what the CRM says in a field, at each time that it begins to say it
