@@ -72,6 +72,7 @@ where the model's own text has changed, where it counts up to the moment of the 
 {% macro leave_changed(relation, key) -%}
     {%- if execute and is_incremental() and flags.WHICH in ('run', 'build') -%}
         delete from {{ relation }} where {{ key }} in (select {{ key }} from {{ model.name }}_changed)
+        {{- ';\n' ~ note_people('select * from ' ~ model.name ~ '_changed') if whose() }}
     {%- endif -%}
 {%- endmacro %}
 

@@ -50,17 +50,22 @@ One whose meta names a column to be `in_order_of` is made as a whole by write_in
         {{ return(write_in_order(this.incorporate(type='table'), config.get('meta').in_order_of)) }}
     {%- endif -%}
     {%- if not (is_added_to and is_plain) -%}
+        {%- do note_everybody() -%}
         {{ return(dbt.materialization_incremental_duckdb()) }}
     {%- endif -%}
     {{- run_hooks(pre_hooks, inside_transaction=False) -}}
     {{- run_hooks(pre_hooks, inside_transaction=True) -}}
     {%- set names = columns_of(existing) | map('first') | join(', ') -%}
+    {%- set is_all = whose() and run_query('select count(*) = 0 from ' ~ existing).rows[0][0] -%}
     {%- call statement('main') -%}
         insert into {{ existing }} ({{ names }})
         select {{ names }} from (
             {{ sql }}
         ) as made
     {%- endcall -%}
+    {%- if is_all -%}
+        {%- do run_query(note_people('select distinct ' ~ whose() ~ ' from ' ~ existing)) -%}
+    {%- endif -%}
     {{ return(committed(existing)) }}
 {% endmaterialization %}
 
@@ -79,6 +84,7 @@ One whose meta names a column to be `in_order_of` is made as a whole by write_in
         {%- do write_what_differs(target, adapter.quote(key)) -%}
     {%- else -%}
         {{- replace_all(type, target) -}}
+        {%- do note_everybody() -%}
     {%- endif -%}
     {{ return(committed(target)) }}
 {%- endmacro %}
@@ -115,26 +121,33 @@ Makes what the model says, and writes the rows of it that `target`, a table, doe
 it holds what it would if it were made anew. To compress and write what stands there already is the dearer half of most tables, and an hour's
 news change few of their rows.
 
-All columns are compared, so nothing else has to say what may have changed. No two rows may have the same `key`, and none may lack it: its
+All columns are compared, so nothing else has to say what may have changed. Of a model that is made for some people only (people_to_make_again), they
+and their rows of before are. No two rows may have the same `key`, and none may lack it: its
 data tests say so. Where some of those to be written do, or the columns are others than before, the table is made anew. Not seen is a second row of
 a key beside one that stood there already: it takes its place.
 #}
 {% macro write_what_differs(target, key) -%}
     {%- set columns = columns_of(target) -%}
     {%- if columns != columns_of(sql) -%}
+        {%- do note_everybody() -%}
         {{ return(replace_all('table', target)) }}
     {%- endif -%}
     {%- set names = columns | map('first') | list -%}
     {%- set news = model.name ~ '_news' -%}
+    {#- A model that is made for some only says whom. -#}
+    {%- set wanted = model.name ~ '_wanted' -%}
+    {%- set those_before -%}
+        {%- if wanted in sql -%} (select * from {{ target }} where profile_id in (select profile_id from {{ wanted }})) {%- else -%} {{ target }} {%- endif -%}
+    {%- endset -%}
     {%- call statement('main') -%}
         create or replace temporary table {{ news }} as
-        select made.*, before.{{ key }} as _before
+        select made.*, before.{{ key }} as _before {{- ', before.' ~ whose() ~ ' as _whose_before' if whose() }}
         from (
             select *, true as _is_made from (
                 {{ sql }}
             ) as said
         ) as made
-        full join {{ target }} as before on made.{{ key }} = before.{{ key }}
+        full join {{ those_before }} as before on made.{{ key }} = before.{{ key }}
         where (made.{{ names | join(', made.') }}) is distinct from (before.{{ names | join(', before.') }})
     {%- endcall -%}
     {%- set count = run_query("
@@ -144,8 +157,11 @@ a key beside one that stood there already: it takes its place.
             count(*) filter (where _is_made) = count(distinct " ~ key ~ ") filter (where _is_made)
                 and count(*) filter (where _is_made is null and _before is null) = 0
         from " ~ news).rows[0] -%}
-    {%- if not count[2] -%}
+    {%- if not count[2] and wanted in sql -%}
+        {{ exceptions.raise_compiler_error('Two rows of ' ~ model.name ~ ' have the same ' ~ key ~ ', or one has none. Build it with --full-refresh: its tests then say which.') }}
+    {%- elif not count[2] -%}
         {{- replace_all('table', target) -}}
+        {%- do note_everybody() -%}
     {%- elif count[0] * 4 > count[1] -%}
         {#- Of much, a table without gaps is sooner written than one with them. -#}
         {%- call statement('replace') -%}
@@ -163,6 +179,9 @@ a key beside one that stood there already: it takes its place.
             select {{ names | join(', ') }} from {{ news }}
             where _is_made
         {%- endcall -%}
+    {%- endif -%}
+    {%- if count[0] and count[2] and whose() -%}
+        {%- do run_query(note_people('select ' ~ whose() ~ ' from ' ~ news ~ ' union select _whose_before from ' ~ news)) -%}
     {%- endif -%}
     {%- do run_query('drop table ' ~ news) -%}
 {%- endmacro %}

@@ -1,5 +1,8 @@
+{%- set wanted = people_to_make_again(ref('int_profile_people'), [ref('country_time_zones')]) -%}
+
 with people as (
     select * from {{ ref('int_profile_people') }}
+    where {{ wanted }}
 ),
 
 chosen as (
@@ -14,13 +17,8 @@ country_time_zones as (
     select * from {{ ref('country_time_zones') }}
 ),
 
-account_links as (
-    select * from {{ ref('bridge_profile_accounts') }}
-    where is_primary
-),
-
-accounts as (
-    select * from {{ ref('dim_accounts') }}
+companies as (
+    select * from {{ ref('int_profile_companies') }}
 ),
 
 lifecycle as (
@@ -61,15 +59,7 @@ worth as (
 ),
 
 owners as (
-    select
-        contact_id,
-        owner,
-        owners.name,
-        owners.email,
-        owners.phone,
-        owners.wecom_userid
-    from {{ crm_contacts_known() }} as contacts
-    left join {{ ref('crm_owners') }} as owners using (owner)
+    select * from {{ ref('int_profile_owners') }}
 )
 
 select
@@ -93,12 +83,12 @@ select
     chosen.crm_contact_id,
     chosen.olist_mql_id,
     owners.owner,
-    owners.name as owner_name,
-    owners.email as owner_email,
-    owners.phone as owner_phone,
-    owners.wecom_userid as owner_wecom_userid,
-    account_links.account_id,
-    coalesce(chosen.company, accounts.name) as company,
+    owners.owner_name,
+    owners.owner_email,
+    owners.owner_phone,
+    owners.owner_wecom_userid,
+    companies.account_id,
+    coalesce(chosen.company, companies.company) as company,
     chosen.title,
     chosen.city,
     chosen.country,
@@ -139,12 +129,11 @@ from people
 left join chosen using (profile_id)
 left join settings using (profile_id)
 left join country_time_zones on lower(chosen.country) = country_time_zones.country
-left join account_links using (profile_id)
-left join accounts using (account_id)
+left join companies using (profile_id)
 left join lifecycle using (profile_id)
 left join touches using (profile_id)
 left join contact_points using (profile_id)
 left join activity using (profile_id)
 left join worth using (profile_id)
 left join {{ ref('int_profile_renewals') }} as renewals using (profile_id)
-left join owners on chosen.crm_contact_id = owners.contact_id
+left join owners using (profile_id)
