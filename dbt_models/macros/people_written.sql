@@ -4,6 +4,8 @@ Whom dim_profiles is made again for, where the warehouse is DuckDB: it is made o
 Each of those tables names in its meta, as `whose`, the column that tells a person: profile_id or profile_key. Of whom it writes or takes out a row it
 writes down here, in the transaction in which it does so; where it cannot tell, that it may be everybody (an empty profile_id).
 dim_profiles takes all of it out in the transaction in which it writes its own rows. So whatever breaks off in between is made up for by the next build.
+
+Where it reads anything else than such tables and seeds, everybody is made again at every build.
 #}
 {% macro people_written() -%}
     {{ return(api.Relation.create(database=target.database, schema=generate_schema_name('identity', none) | trim, identifier='int_people_written')) }}
@@ -39,20 +41,21 @@ dim_profiles takes all of it out in the transaction in which it writes its own r
 
 {#
 For dim_profiles, with the relation that has all people: a condition on their profile_id, true for everybody where it cannot be told who it is, or where
-it was made by other words, by other rows of `rules` (relations) or on another day. `take_people` has to follow, with the same rules.
+it was made by other words, by other rows of a seed or on another day. `take_people` has to follow.
 #}
-{% macro people_to_make_again(people, rules) -%}
+{% macro people_to_make_again(people) -%}
     {%- if not (execute and model.resource_type != 'unit_test' and flags.WHICH in ('run', 'build') and adapter.type() == 'duckdb') -%}
         {{ return('true') }}
     {%- endif -%}
     {%- set existing = load_cached_relation(this) -%}
-    {%- if existing is none or existing.type != 'table' or should_full_refresh() -%}
+    {%- set basis = people_basis() -%}
+    {%- if existing is none or existing.type != 'table' or should_full_refresh() or not basis -%}
         {{ return('true') }}
     {%- endif -%}
     {%- set written = people_written() -%}
     {%- set said = run_query("
         select
-            bool_or(profile_id = '') is not true and bool_or(profile_id = '" ~ people_basis(rules) ~ "') is true,
+            bool_or(profile_id = '') is not true and bool_or(profile_id = '" ~ basis ~ "') is true,
             count(distinct coalesce(profile_id, cast(profile_key as varchar))) < (select count(*) / 2 from " ~ people ~ ")
         from " ~ written).rows[0] -%}
     {%- if not (said[0] and said[1]) -%}
@@ -66,19 +69,24 @@ it was made by other words, by other rows of `rules` (relations) or on another d
     {{ return('profile_id in (select profile_id from ' ~ model.name ~ '_wanted)') }}
 {%- endmacro %}
 
-{# What dim_profiles is made by, but for the tables whose rows are written down, in the form that is kept among the people. #}
-{% macro people_basis(rules) -%}
+{# What dim_profiles is made by, but for the tables whose rows are written down, in the form that is kept among the people. None where that is not all. #}
+{% macro people_basis() -%}
     {%- set texts = [own_words(), run_query('select cast(cast(' ~ as_of() ~ ' as date) as varchar)').rows[0][0]] -%}
-    {%- for relation in rules -%}
-        {%- do texts.append(fingerprint(relation)) -%}
+    {%- for parent in model.depends_on.nodes | sort -%}
+        {%- set node = graph.nodes[parent] if parent in graph.nodes else {'resource_type': 'source'} -%}
+        {%- if node.resource_type == 'seed' -%}
+            {%- do texts.append(fingerprint(api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias))) -%}
+        {%- elif node.resource_type != 'model' or not node.config.get('meta', {}).get('whose') or node.config.materialized not in ('table', 'incremental') -%}
+            {{ return(none) }}
+        {%- endif -%}
     {%- endfor -%}
     {{ return('made by ' ~ local_md5(texts | join('|'))) }}
 {%- endmacro %}
 
 {# A statement that takes out all people: this model has made them. #}
-{% macro take_people(rules) -%}
+{% macro take_people() -%}
     {%- if execute and adapter.type() == 'duckdb' -%}
         delete from {{ people_written() }};
-        insert into {{ people_written() }} (profile_id) values ('{{ people_basis(rules) }}')
+        insert into {{ people_written() }} (profile_id) values ('{{ people_basis() or '' }}')
     {%- endif -%}
 {%- endmacro %}

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 
+import duckdb
 import pytest
 from sent_records import at, contact, identify, order, page
 from warehouse_house import House
+
+from activation.engine.build import build
+from activation.engine.declarations import Declarations
+from activation.engine.project import Project
 
 NOON = at("2026-06-20 12:00")
 SELECT = ["+dim_profiles"]
@@ -88,3 +94,42 @@ def test_everybody_is_made_again_where_it_cannot_be_told_who(house: House, other
         house.execute(otherwise)
         house.dbt.run(["run"], house.project.warehouse, NOON, SELECT)
     assert as_before(house) == set()
+
+
+PROJECT = """
+name: sluice
+profile: sluice
+on-run-start: ["{{ have_people_written() }}"]
+models:
+  +schema: identity
+  sluice:
+    people: {+materialized: table, +unique_key: profile_id, +meta: {whose: profile_id}}
+    dim: {+materialized: table, +unique_key: profile_id, +post-hook: "{{ take_people() }}"}
+"""
+PEOPLE_MODEL = "select i as profile_key, 'p_' || i as profile_id, 'first' as said from range(10) as rows (i)"
+DIM = "select *, 'made' as word from {{ ref('people') }} {JOIN} where {{ people_to_make_again(ref('people')) }}"
+
+
+def test_who_joins_a_table_that_does_not_tell_whose_its_rows_are_gets_everybody_anew(project: Project) -> None:
+    for folder in ("models", "seeds", "tests"):
+        shutil.rmtree(project.models / folder)
+    (project.models / "models").mkdir()
+
+    def built(people: str = PEOPLE_MODEL, join: str = "", titles: str = "CEO") -> tuple[int, list[str]]:
+        """How many rows stand as they were, and what is said of whom something is."""
+        texts = {"people": people, "dim": DIM.replace("{JOIN}", join), "titles": f"select 'p_3' as profile_id, '{titles}' as title"}
+        (project.models / "dbt_project.yml").write_text(PROJECT, encoding="utf-8")
+        for name, text in texts.items():
+            (project.models / "models" / f"{name}.sql").write_text(text, encoding="utf-8")
+        assert build(project, Declarations(project), as_of=NOON).ok
+        with duckdb.connect(str(project.warehouse)) as warehouse:
+            as_before = len(warehouse.sql("from identity.dim where word = 'as before'").fetchall())
+            warehouse.execute("update identity.dim set word = 'as before'")
+            return as_before, [row[-1] for row in warehouse.sql("select columns(c -> c in ('said', 'title')) from identity.dim order by profile_key").fetchall()][3:5]  # fmt: skip
+
+    join = "left join {{ ref('titles') }} using (profile_id)"
+    assert built() == (0, ["first", "first"])
+    assert built() == (10, ["first", "first"])
+    assert built(PEOPLE_MODEL.replace("'first'", "case when i = 4 then 'second' else 'first' end")) == (9, ["first", "second"])
+    assert built(join=join) == (0, ["CEO", None])
+    assert built(join=join, titles="CFO") == (0, ["CFO", None])

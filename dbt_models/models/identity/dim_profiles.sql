@@ -1,4 +1,4 @@
-{%- set wanted = people_to_make_again(ref('int_profile_people'), [ref('country_time_zones')]) -%}
+{%- set wanted = people_to_make_again(ref('int_profile_people')) -%}
 
 with people as (
     select * from {{ ref('int_profile_people') }}
