@@ -1,8 +1,6 @@
-{%- set wanted = people_to_make_again(ref('int_profile_people')) -%}
-
 with people as (
     select * from {{ ref('int_profile_people') }}
-    where {{ wanted }}
+    where {{ people_to_make_again(ref('int_profile_people')) }}
 ),
 
 chosen as (
