@@ -24,14 +24,5 @@ aggregate that can be added up) than they have now. Its rows of them are to be t
         full join before on now._batch_id = before._batch_id
         where now.events is distinct from before.events or now.fingerprint is distinct from before.fingerprint
     ") -%}
-    {#- Written out, as in unseen_batches. -#}
-    {%- set batches = run_query('select _batch_id from ' ~ model.name ~ '_changed').columns[0].values() -%}
-    {%- if not batches -%}
-        {{ return('false') }}
-    {%- endif -%}
-    {%- set names = [] -%}
-    {%- for batch in batches -%}
-        {%- do names.append("'" ~ batch | replace("'", "''") ~ "'") -%}
-    {%- endfor -%}
-    {{ return('_batch_id in (' ~ names | join(', ') ~ ')') }}
+    {{ return(of_batches(run_query('select _batch_id from ' ~ model.name ~ '_changed').columns[0].values())) }}
 {%- endmacro %}

@@ -39,6 +39,15 @@ Where it reads anything else than such tables and seeds, everybody is made again
     {%- endif -%}
 {%- endmacro %}
 
+{# The condition by which a model is made for some people only, and its text without it. #}
+{% macro people_wanted() -%}
+    {{ return('profile_id in (select profile_id from ' ~ model.name ~ '_wanted)') }}
+{%- endmacro %}
+
+{% macro for_everybody(text) -%}
+    {{ return(text | replace(people_wanted(), 'true')) }}
+{%- endmacro %}
+
 {#
 For dim_profiles, with the relation that has all people: a condition on their profile_id, true for everybody where it cannot be told who it is, or where
 it was made by other words, by other rows of a seed or on another day. `take_people` has to follow.
@@ -49,7 +58,8 @@ it was made by other words, by other rows of a seed or on another day. `take_peo
     {%- endif -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set basis = people_basis() -%}
-    {%- if existing is none or existing.type != 'table' or should_full_refresh() or not basis -%}
+    {#- replace_all makes it for everybody; other ways of making a table do not know of this one. -#}
+    {%- if existing is none or existing.type != 'table' or config.get('materialized') != 'table' or asks_for_more() or should_full_refresh() or not basis -%}
         {{ return('true') }}
     {%- endif -%}
     {%- set written = people_written() -%}
@@ -66,7 +76,7 @@ it was made by other words, by other rows of a seed or on another day. `take_peo
         select profile_id from ' ~ written ~ ' where profile_id is not null
         union select profile_id from ' ~ people ~ ' where profile_key in ' ~ by_key ~ '
         union select profile_id from ' ~ this ~ ' where profile_key in ' ~ by_key) -%}
-    {{ return('profile_id in (select profile_id from ' ~ model.name ~ '_wanted)') }}
+    {{ return(people_wanted()) }}
 {%- endmacro %}
 
 {# What dim_profiles is made by, but for the tables whose rows are written down, in the form that is kept among the people. None where that is not all. #}

@@ -14,6 +14,7 @@ write_what_differs.
         {%- set made = make_intermediate_relation(target) -%}
         {%- do drop_relation_if_exists(load_cached_relation(made)) -%}
         {{- run_hooks(pre_hooks) -}}
+        {%- do note_everybody() -%}
         {%- call statement('main', language='python') -%}
             {{- create_table_as(False, made, compiled_code, 'python') -}}
         {%- endcall -%}
@@ -23,11 +24,17 @@ write_what_differs.
         {%- do adapter.commit() -%}
         {{ return({'relations': [target]}) }}
     {%- endif -%}
-    {%- if config.get('indexes') or config.get('sql_header') or config.get('partitioned_by') or config.get('sorted_by') -%}
+    {%- if asks_for_more() -%}
+        {%- do note_everybody() -%}
         {{ return(dbt.materialization_table_duckdb()) }}
     {%- endif -%}
     {{ return(replace_relation('table')) }}
 {% endmaterialization %}
+
+{# Whether this table needs more than a statement. #}
+{% macro asks_for_more() -%}
+    {{ return(config.get('indexes') or config.get('sql_header') or config.get('partitioned_by') or config.get('sorted_by')) }}
+{%- endmacro %}
 
 {% materialization view, adapter='duckdb' %}
     {%- if config.get('sql_header') -%}
@@ -84,7 +91,6 @@ One whose meta names a column to be `in_order_of` is made as a whole by write_in
         {%- do write_what_differs(target, adapter.quote(key)) -%}
     {%- else -%}
         {{- replace_all(type, target) -}}
-        {%- do note_everybody() -%}
     {%- endif -%}
     {{ return(committed(target)) }}
 {%- endmacro %}
@@ -99,21 +105,23 @@ One whose meta names a column to be `in_order_of` is made as a whole by write_in
 {%- endmacro %}
 
 {% macro replace_all(type, target) -%}
+    {%- set whole = for_everybody(sql) -%}
     {%- call statement('main') -%}
         {%- if config.get('contract').enforced -%}
-            {{ get_assert_columns_equivalent(sql) }}
+            {{ get_assert_columns_equivalent(whole) }}
         {%- endif -%}
         {%- if type == 'table' and config.get('contract').enforced -%}
             create or replace table {{ target }} {{ get_table_columns_and_constraints() }};
             insert into {{ target }} {{ get_column_names() }} (
-                {{ get_select_subquery(sql) }}
+                {{ get_select_subquery(whole) }}
             )
         {%- else -%}
             create or replace {{ type }} {{ target }} as (
-                {{ sql }}
+                {{ whole }}
             )
         {%- endif -%}
     {%- endcall -%}
+    {%- do note_everybody() -%}
 {%- endmacro %}
 
 {#
@@ -121,23 +129,19 @@ Makes what the model says, and writes the rows of it that `target`, a table, doe
 it holds what it would if it were made anew. To compress and write what stands there already is the dearer half of most tables, and an hour's
 news change few of their rows.
 
-All columns are compared, so nothing else has to say what may have changed. Of a model that is made for some people only (people_to_make_again), they
-and their rows of before are. No two rows may have the same `key`, and none may lack it: its
-data tests say so. Where some of those to be written do, or the columns are others than before, the table is made anew. Not seen is a second row of
-a key beside one that stood there already: it takes its place.
+All columns are compared, so nothing else has to say what may have changed; of a model that is made for some people only (people_to_make_again), those of
+theirs. No two rows may have the same `key`, and none may lack it: its data tests say so. Where some of those to be written do, or the columns are
+others than before, the table is made anew, for everybody. Not seen is a second row of a key beside one that stood there already: it takes its place.
 #}
 {% macro write_what_differs(target, key) -%}
     {%- set columns = columns_of(target) -%}
     {%- if columns != columns_of(sql) -%}
-        {%- do note_everybody() -%}
         {{ return(replace_all('table', target)) }}
     {%- endif -%}
     {%- set names = columns | map('first') | list -%}
     {%- set news = model.name ~ '_news' -%}
-    {#- A model that is made for some only says whom. -#}
-    {%- set wanted = model.name ~ '_wanted' -%}
     {%- set those_before -%}
-        {%- if wanted in sql -%} (select * from {{ target }} where profile_id in (select profile_id from {{ wanted }})) {%- else -%} {{ target }} {%- endif -%}
+        {%- if people_wanted() in sql -%} (select * from {{ target }} where {{ people_wanted() }}) {%- else -%} {{ target }} {%- endif -%}
     {%- endset -%}
     {%- call statement('main') -%}
         create or replace temporary table {{ news }} as
@@ -157,11 +161,8 @@ a key beside one that stood there already: it takes its place.
             count(*) filter (where _is_made) = count(distinct " ~ key ~ ") filter (where _is_made)
                 and count(*) filter (where _is_made is null and _before is null) = 0
         from " ~ news).rows[0] -%}
-    {%- if not count[2] and wanted in sql -%}
-        {{ exceptions.raise_compiler_error('Two rows of ' ~ model.name ~ ' have the same ' ~ key ~ ', or one has none. Build it with --full-refresh: its tests then say which.') }}
-    {%- elif not count[2] -%}
+    {%- if not count[2] -%}
         {{- replace_all('table', target) -}}
-        {%- do note_everybody() -%}
     {%- elif count[0] * 4 > count[1] -%}
         {#- Of much, a table without gaps is sooner written than one with them. -#}
         {%- call statement('replace') -%}

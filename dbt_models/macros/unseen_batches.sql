@@ -13,12 +13,16 @@ apart where one model takes in several relations; it then says what it has once,
             except
             select distinct _batch_id from {{ taken or this }} {%- if source %} where source = '{{ source }}' {%- endif %}
         {%- endset -%}
-        {%- set batches = run_query(query).columns[0].values() -%}
-        {%- if batches -%}
-            _batch_id in ({% for batch in batches %}'{{ batch | replace("'", "''") }}'{{ ', ' if not loop.last }}{% endfor %})
-        {%- else -%}
-            false
-        {%- endif -%}
+        {{- of_batches(run_query(query).columns[0].values()) -}}
+    {%- endif -%}
+{%- endmacro %}
+
+{# A condition: whether a row came with one of these batches. #}
+{% macro of_batches(batches) -%}
+    {%- if batches -%}
+        _batch_id in ({% for batch in batches %}'{{ batch | replace("'", "''") }}'{{ ', ' if not loop.last }}{% endfor %})
+    {%- else -%}
+        false
     {%- endif -%}
 {%- endmacro %}
 

@@ -25,6 +25,7 @@ fails. A span is sorted in memory.
             order by {{ column }}
         {%- endcall -%}
     {%- endfor -%}
+    {%- do note_everybody() -%}
     {{ return(committed(target)) }}
 {%- endmacro %}
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
 import duckdb
 import pytest
+from few_models import FewModels
 from sent_records import at, contact, identify, order, page
 from warehouse_house import House
 
-from activation.engine.build import build
-from activation.engine.declarations import Declarations
 from activation.engine.project import Project
 
 NOON = at("2026-06-20 12:00")
@@ -94,6 +93,7 @@ def test_everybody_is_made_again_where_it_cannot_be_told_who(house: House, other
         house.execute(otherwise)
         house.dbt.run(["run"], house.project.warehouse, NOON, SELECT)
     assert as_before(house) == set()
+    assert house.column("select count(*) from identity.dim_profiles") == [len(PEOPLE)]
 
 
 PROJECT = """
@@ -106,30 +106,78 @@ models:
     people: {+materialized: table, +unique_key: profile_id, +meta: {whose: profile_id}}
     dim: {+materialized: table, +unique_key: profile_id, +post-hook: "{{ take_people() }}"}
 """
-PEOPLE_MODEL = "select i as profile_key, 'p_' || i as profile_id, 'first' as said from range(10) as rows (i)"
-DIM = "select *, 'made' as word from {{ ref('people') }} {JOIN} where {{ people_to_make_again(ref('people')) }}"
+DIM = "select *, 'made' as word from {{ ref('people') }} where {{ people_to_make_again(ref('people')) }}"
+FILES = {
+    "dbt_project.yml": PROJECT,
+    "models/people.sql": "select i as profile_key, 'p_' || i as profile_id, 'first' as said from range(10) as rows (i)",
+    "models/dim.sql": DIM,
+}
+OF_FOUR = FILES["models/people.sql"].replace("'first'", "case when i = 4 then 'second' else 'first' end")
 
 
-def test_who_joins_a_table_that_does_not_tell_whose_its_rows_are_gets_everybody_anew(project: Project) -> None:
-    for folder in ("models", "seeds", "tests"):
-        shutil.rmtree(project.models / folder)
-    (project.models / "models").mkdir()
+@pytest.fixture
+def few(project: Project) -> FewModels:
+    """Ten people, in whose rows stands what only a new row of theirs would correct."""
+    few = FewModels(project, FILES)
+    assert few.build(as_of=NOON).ok
+    marked(few)
+    return few
 
-    def built(people: str = PEOPLE_MODEL, join: str = "", titles: str = "CEO") -> tuple[int, list[str]]:
-        """How many rows stand as they were, and what is said of whom something is."""
-        texts = {"people": people, "dim": DIM.replace("{JOIN}", join), "titles": f"select 'p_3' as profile_id, '{titles}' as title"}
-        (project.models / "dbt_project.yml").write_text(PROJECT, encoding="utf-8")
-        for name, text in texts.items():
-            (project.models / "models" / f"{name}.sql").write_text(text, encoding="utf-8")
-        assert build(project, Declarations(project), as_of=NOON).ok
-        with duckdb.connect(str(project.warehouse)) as warehouse:
-            as_before = len(warehouse.sql("from identity.dim where word = 'as before'").fetchall())
-            warehouse.execute("update identity.dim set word = 'as before'")
-            return as_before, [row[-1] for row in warehouse.sql("select columns(c -> c in ('said', 'title')) from identity.dim order by profile_key").fetchall()][3:5]  # fmt: skip
 
-    join = "left join {{ ref('titles') }} using (profile_id)"
-    assert built() == (0, ["first", "first"])
-    assert built() == (10, ["first", "first"])
-    assert built(PEOPLE_MODEL.replace("'first'", "case when i = 4 then 'second' else 'first' end")) == (9, ["first", "second"])
-    assert built(join=join) == (0, ["CEO", None])
-    assert built(join=join, titles="CFO") == (0, ["CFO", None])
+def marked(few: FewModels) -> None:
+    with duckdb.connect(str(few.project.warehouse)) as warehouse:
+        warehouse.execute("update identity.dim set word = 'as before'")
+
+
+def built(few: FewModels) -> tuple[int, int]:
+    """How many rows a build leaves, and how many of them stand as they were."""
+    report = few.build(as_of=NOON)
+    assert report.ok, report.failures
+    return few.rows("select count(*), count(*) filter (word = 'as before') from identity.dim")[0]
+
+
+def test_who_joins_a_table_that_does_not_tell_whose_its_rows_are_gets_everybody_anew(few: FewModels) -> None:
+    few.write("models/people.sql", OF_FOUR)
+    assert built(few) == (10, 9)
+    few.write("models/titles.sql", "select 'p_3' as profile_id, 'CEO' as title")
+    few.write("models/dim.sql", DIM.replace("where", "left join {{ ref('titles') }} using (profile_id) where"))
+    assert built(few) == (10, 0)
+    marked(few)
+    few.write("models/titles.sql", "select 'p_3' as profile_id, 'CFO' as title")
+    assert built(few) == (10, 0)
+    assert few.rows("select title from identity.dim where profile_id = 'p_3'") == [("CFO",)]
+
+
+CONTRACT = ", +contract: {enforced: true}"
+COLUMNS = {"profile_key": "bigint", "profile_id": "varchar", "said": "varchar", "word": "varchar"}
+
+
+@pytest.mark.parametrize(
+    ("model", "more"),
+    [
+        ("dim", ", +indexes: [{columns: [profile_id]}]"),
+        ("dim", CONTRACT),
+        ("people", ", +indexes: [{columns: [profile_id]}]"),
+        ("people", CONTRACT),
+    ],
+)
+def test_a_table_that_is_written_in_another_way_loses_nobody_and_misses_nothing(few: FewModels, model: str, more: str) -> None:
+    few.write("dbt_project.yml", re.sub(rf"({model}: .*)}}\n", rf"\1{more}}}\n", PROJECT))
+    if more == CONTRACT:
+        columns = ", ".join(f"{{name: {name}, data_type: {kind}}}" for name, kind in COLUMNS.items() if model == "dim" or name != "word")
+        few.write(f"models/{model}.yml", f"models: [{{name: {model}, columns: [{columns}]}}]")
+    for text in (OF_FOUR, FILES["models/people.sql"]):
+        few.write("models/people.sql", text)
+        assert built(few)[0] == 10
+        assert few.rows("select said from identity.dim order by profile_key") == few.rows(
+            "select said from identity.people order by profile_key"
+        )
+
+
+def test_columns_that_become_others_with_no_word_changed_are_everybodys(few: FewModels) -> None:
+    few.write("models/people.sql", FILES["models/people.sql"].replace("'first' as said", "'first' as said, 7 as number"))
+    assert built(few) == (10, 0)
+    marked(few)
+    with duckdb.connect(str(few.project.warehouse)) as warehouse:
+        warehouse.execute("alter table identity.dim alter number type varchar")
+    assert built(few) == (10, 0)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-
 import duckdb
 import pytest
+from few_models import FewModels
 
-from activation.engine.build import BuildReport, build
-from activation.engine.declarations import Declarations
 from activation.engine.project import Project
 
 HOUSE = """
@@ -31,39 +28,12 @@ FILES = {
 }
 
 
-class Small:
-    """Three models, with the macros of the shipped project."""
-
-    def __init__(self, project: Project) -> None:
-        self.project = project
-        for folder in ("models", "seeds", "tests"):
-            shutil.rmtree(project.models / folder)
-        (project.models / "models").mkdir()
-        for name, text in FILES.items():
-            self.write(name, text)
-
-    def write(self, name: str, text: str) -> None:
-        (self.project.models / name).write_text(text, encoding="utf-8")
-
-    def build(self) -> BuildReport:
-        return build(self.project, Declarations(self.project))
-
-    def found(self) -> dict[str, tuple[str, list[int]]]:
-        """Everything there is in the schema: what it is, and its rows."""
-        with duckdb.connect(str(self.project.warehouse), read_only=True) as warehouse:
-            names = warehouse.sql("select table_name, table_type from information_schema.tables where table_schema = 'marts'").fetchall()
-            return {
-                name: (kind, [row for (row,) in warehouse.sql(f"from marts.{name} order by all").fetchall()])
-                for name, kind in sorted(names)
-            }
-
-
 @pytest.fixture
-def small(project: Project) -> Small:
-    return Small(project)
+def small(project: Project) -> FewModels:
+    return FewModels(project, FILES)
 
 
-def test_what_is_built_again_takes_the_place_of_what_was_there_and_leaves_nothing_beside_it(small: Small) -> None:
+def test_what_is_built_again_takes_the_place_of_what_was_there_and_leaves_nothing_beside_it(small: FewModels) -> None:
     assert small.build().ok
     assert small.found() == {"doubles": ("VIEW", [0, 2, 4]), "numbers": ("BASE TABLE", [0, 1, 2]), "promised": ("BASE TABLE", [0, 2, 4])}
     small.write("models/numbers.sql", "select i + 7 as number from range(2) as numbers (i)")
@@ -71,7 +41,7 @@ def test_what_is_built_again_takes_the_place_of_what_was_there_and_leaves_nothin
     assert small.found() == {"doubles": ("VIEW", [14, 16]), "numbers": ("BASE TABLE", [7, 8]), "promised": ("BASE TABLE", [14, 16])}
 
 
-def test_a_table_that_becomes_a_view_and_a_view_that_becomes_a_table_are_replaced(small: Small) -> None:
+def test_a_table_that_becomes_a_view_and_a_view_that_becomes_a_table_are_replaced(small: FewModels) -> None:
     assert small.build().ok
     small.write("dbt_project.yml", HOUSE.replace("numbers: {+materialized: table}", "numbers: {+materialized: view}").replace("doubles: {+materialized: view}", "doubles: {+materialized: table}"))  # fmt: skip
     assert small.build().ok
@@ -79,7 +49,7 @@ def test_a_table_that_becomes_a_view_and_a_view_that_becomes_a_table_are_replace
 
 
 @pytest.mark.parametrize("wrong", ["select cast('x' as bigint) as double", "select error('no') as double from {{ ref('numbers') }}"])
-def test_where_a_statement_fails_the_one_before_is_what_everybody_reads(small: Small, wrong: str) -> None:
+def test_where_a_statement_fails_the_one_before_is_what_everybody_reads(small: FewModels, wrong: str) -> None:
     small.write("dbt_project.yml", HOUSE.replace("doubles: {+materialized: view}", "doubles: {+materialized: table}"))
     assert small.build().ok
     before = small.found()
@@ -89,7 +59,7 @@ def test_where_a_statement_fails_the_one_before_is_what_everybody_reads(small: S
     assert small.found() == before
 
 
-def test_a_row_that_breaks_a_contract_leaves_the_table_of_before(small: Small) -> None:
+def test_a_row_that_breaks_a_contract_leaves_the_table_of_before(small: FewModels) -> None:
     assert small.build().ok
     before = small.found()
     small.write("models/promised.sql", "select nullif(double, 2) as number from {{ ref('doubles') }}")
@@ -97,15 +67,14 @@ def test_a_row_that_breaks_a_contract_leaves_the_table_of_before(small: Small) -
     assert small.found() == before
 
 
-def test_what_asks_for_more_than_a_statement_is_made_as_dbt_makes_it(small: Small) -> None:
+def test_what_asks_for_more_than_a_statement_is_made_as_dbt_makes_it(small: FewModels) -> None:
     small.write("models/numbers.sql", "{{ config(indexes=[{'columns': ['number'], 'unique': true}]) }} " + FILES["models/numbers.sql"])
     small.write("models/halves.py", "def model(dbt, session):\n    return session.sql('select 7 as half')\n")
     for _ in range(2):
         report = small.build()
         assert report.ok, report.failures
         assert (small.found()["numbers"], small.found()["halves"]) == (("BASE TABLE", [0, 1, 2]), ("BASE TABLE", [7]))
-        with duckdb.connect(str(small.project.warehouse), read_only=True) as warehouse:
-            assert warehouse.sql("select table_name, is_unique from duckdb_indexes()").fetchall() == [("numbers", True)]
+        assert small.rows("select table_name, is_unique from duckdb_indexes()") == [("numbers", True)]
 
 
 # Twenty rows of a key and a text, and what they may become: the model before and after.
@@ -137,7 +106,7 @@ CHANGES = {
 KEYED = "name: sluice\nprofile: sluice\nmodels: {+schema: marts, +materialized: table, +unique_key: key}\n"
 
 
-def keyed(small: Small, models: dict[str, str]) -> dict[str, list[tuple[object, ...]]]:
+def keyed(small: FewModels, models: dict[str, str]) -> dict[str, list[tuple[object, ...]]]:
     """The rows of each model, with the place that each has in its table at the end, after a build."""
     small.write("dbt_project.yml", KEYED)
     for file in (small.project.models / "models").iterdir():
@@ -146,11 +115,10 @@ def keyed(small: Small, models: dict[str, str]) -> dict[str, list[tuple[object, 
         small.write(f"models/{name}.sql", text)
     report = small.build()
     assert report.ok, report.failures
-    with duckdb.connect(str(small.project.warehouse), read_only=True) as warehouse:
-        return {name: warehouse.sql(f"select *, rowid from marts.{name} order by rowid").fetchall() for name in models}
+    return {name: small.rows(f"select *, rowid from marts.{name} order by rowid") for name in models}
 
 
-def test_a_table_with_a_key_holds_what_it_would_if_it_were_made_anew(small: Small) -> None:
+def test_a_table_with_a_key_holds_what_it_would_if_it_were_made_anew(small: FewModels) -> None:
     keyed(small, {name: before for name, (before, _) in CHANGES.items()})
     for _ in range(2):
         found = keyed(small, {name: after for name, (_, after) in CHANGES.items()})
@@ -158,7 +126,7 @@ def test_a_table_with_a_key_holds_what_it_would_if_it_were_made_anew(small: Smal
             assert sorted((row[:-1] for row in found[name]), key=repr) == sorted(duckdb.sql(after).fetchall(), key=repr), name
 
 
-def test_rows_that_are_what_they_were_are_left_where_they_stand(small: Small) -> None:
+def test_rows_that_are_what_they_were_are_left_where_they_stand(small: FewModels) -> None:
     few = ["nothing", "one_text", "one_to_null", "one_comes_one_goes", "two_swap", "nested"]
     keyed(small, {name: CHANGES[name][0] for name in few})
     found = keyed(small, {name: CHANGES[name][1] for name in few})
@@ -170,19 +138,18 @@ def test_rows_that_are_what_they_were_are_left_where_they_stand(small: Small) ->
     assert sorted(last["two_swap"]) == [1, 2, 19]
 
 
-def test_a_table_of_which_much_is_another_is_left_without_gaps(small: Small) -> None:
+def test_a_table_of_which_much_is_another_is_left_without_gaps(small: FewModels) -> None:
     most = f"select key, case when key < 15 then 'new' else text end as text from ({TWENTY})"
     keyed(small, {"most": TWENTY})
     # and so what did not change comes behind what did
     assert [row[0] for row in keyed(small, {"most": most})["most"]] == list(range(20))
 
 
-def test_a_table_with_a_key_is_the_one_before_where_its_statement_fails(small: Small) -> None:
+def test_a_table_with_a_key_is_the_one_before_where_its_statement_fails(small: FewModels) -> None:
     before = keyed(small, {"one": TWENTY})
     small.write("models/one.sql", f"select key, case key when 7 then error('no') else text end as text from ({TWENTY})")
     assert len(small.build().failures) == 1
-    with duckdb.connect(str(small.project.warehouse), read_only=True) as warehouse:
-        assert warehouse.sql("select *, rowid from marts.one order by rowid").fetchall() == before["one"]
+    assert small.rows("select *, rowid from marts.one order by rowid") == before["one"]
 
 
 APPENDED = """
@@ -191,7 +158,7 @@ APPENDED = """
 """
 
 
-def test_what_is_appended_comes_with_what_is_deleted_before_it_or_not_at_all(small: Small) -> None:
+def test_what_is_appended_comes_with_what_is_deleted_before_it_or_not_at_all(small: FewModels) -> None:
     small.write("dbt_project.yml", """
 name: sluice
 profile: sluice
@@ -202,8 +169,7 @@ models: {+schema: marts, +materialized: incremental, +incremental_strategy: appe
     (small.project.models / "models/promised.yml").unlink()
 
     def found() -> list[tuple[int, str]]:
-        with duckdb.connect(str(small.project.warehouse), read_only=True) as warehouse:
-            return warehouse.sql("from marts.numbers order by all").fetchall()
+        return small.rows("from marts.numbers order by all")
 
     first = [(i, "first") for i in range(20)]
     small.write("models/numbers.sql", APPENDED.replace("{{ wrong }}", ""))
@@ -216,5 +182,5 @@ models: {+schema: marts, +materialized: incremental, +incremental_strategy: appe
     for _ in range(2):
         assert small.build().ok
         assert found() == first[:18] + [(i, "more") for i in range(18, 23)]
-    assert build(small.project, Declarations(small.project), full_refresh=True).ok
+    assert small.build(full_refresh=True).ok
     assert found() == first
