@@ -51,7 +51,7 @@ where the model's own text has changed, where it counts up to the moment of the 
         {%- do create_temporary(changed, 'select ' ~ key ~ ' from ' ~ this) -%}
         {{ return(all) }}
     {%- endif -%}
-    {%- set since -%} select {{ key }} from {{ sets }} where {{ key }} <> {{ '0' if key == 'visitor_key' else "''" }} and changed_at > cast('{{ seen[0] }}' as timestamp) {%- endset -%}
+    {%- set since -%} select distinct {{ key }} from {{ sets }} where {{ key }} <> {{ '0' if key == 'visitor_key' else "''" }} and changed_at > cast('{{ seen[0] }}' as timestamp) {%- endset -%}
     {%- do create_temporary(changed, since ~ (' union ' ~ also if also else '')) -%}
     {# The events of the last build's changed ones lie ready: enough, unless this model missed a build or has others to make again. #}
     {%- set is_ready = run_query("

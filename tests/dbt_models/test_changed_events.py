@@ -214,3 +214,43 @@ def test_two_of_one_moment_that_are_told_anew_together_are_found_changed(new_hou
         found += house.column("select changed_at from marts.int_event_sets where profile_id <> ''")
     first, second = found
     assert second > first
+
+
+def test_a_visit_that_somebody_forgotten_had_a_part_in_is_counted_again(new_house: Callable[[], House]) -> None:
+    house = new_house()
+    house.land(START, [
+        identify("2025-12-20 09:00", anonymous="d1", user="u1", email="p1@mail.example"),
+        identify("2025-12-20 09:00", anonymous="d2", user="u2", email="p2@mail.example"),
+        track("Product Viewed", "2025-12-20 10:00", anonymous="kiosk", user="u1"),
+        track("Product Viewed", "2025-12-20 10:05", anonymous="kiosk", user="u2"),
+        track("Product Viewed", "2025-12-20 10:10", anonymous="kiosk", user="u2"),
+        track("Product Viewed", "2025-12-20 10:00", anonymous="d3", user="u3"),
+    ])  # fmt: skip
+    house.build(START, ["+fct_sessions"])
+    events = "select sum(events) from marts.fct_sessions"
+    assert house.column(events) == [4]
+    forget(house, "p1@mail.example")
+    run(house, START + timedelta(hours=1), ["+fct_sessions"])
+    assert house.column(events) == [3]
+
+
+def test_a_table_of_persons_and_of_visitors_is_found_new_as_a_whole(new_house: Callable[[], House]) -> None:
+    house = new_house()
+    house.land(
+        START,
+        [identify("2025-12-20 09:00", anonymous="d1", user="u1"), track("Product Viewed", "2025-12-20 10:00", anonymous="d1", user="u1")],
+    )
+    house.build(START, ["+fct_sessions"])
+    pairs = "select profile_id <> '' and visitor_key <> 0, events from marts.int_event_sets where changed_at > ? order by all"
+    before = at("2000-01-01 00:00").replace(tzinfo=None)
+    assert house.rows(pairs, before) == [(False, 0), (True, 1)]
+    # as it was when each had a row of their own
+    house.execute(
+        "insert into marts.int_event_sets select profile_id, 0, events, fingerprint, changed_at from marts.int_event_sets where profile_id <> ''"
+    )
+    house.execute("update marts.int_event_sets set profile_id = '' where visitor_key <> 0")
+    latest = house.column("select max(changed_at) from marts.int_event_sets")[0]
+    run(house, START, ["int_event_sets", "int_changed_events", "fct_sessions"])
+    assert house.rows(pairs, latest) == [(True, 1)]
+    assert house.column("select count(*) from marts.int_event_sets") == [2]
+    assert house.column("select sum(events) from marts.fct_sessions") == [1]

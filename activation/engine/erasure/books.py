@@ -20,6 +20,7 @@ BOOKS = {
 OURS = ("files", "fields", "quarantine")  # tables of `raw` that hold no payloads
 SAYINGS = ("reason", "evidence")  # columns in which a row about somebody else may speak of the person
 DICTIONARY = "int_identifiers"
+EVENT_SETS = "int_event_sets"
 KEYS = ("identifier_key", "left_key", "right_key", "profile_key")
 
 
@@ -102,6 +103,12 @@ def _built(connection: duckdb.DuckDBPyConnection, person: Person) -> dict[str, i
         if {"identifier", "identifier_type"} <= set(columns):
             conditions.append(f"(identifier_type, identifier) in (select kind, value from {VALUES})")
         if conditions:
+            if table == EVENT_SETS:
+                # A visitor's other rows are found changed by the next build: of the person's there is none to tell it.
+                connection.execute(
+                    f"update {place} set fingerprint = '' where visitor_key <> 0 "
+                    f"and visitor_key in (select visitor_key from {place} where {' or '.join(f'({part})' for part in conditions)})"
+                )
             # The next key is one more than the greatest there is: one that was given out stays, or somebody else would get it.
             emptied = f"update {place} set identifier_type = 'erased', identifier = identifier_key::varchar"
             taken = emptied if table == DICTIONARY else f"delete from {place}"

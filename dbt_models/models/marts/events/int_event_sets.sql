@@ -1,7 +1,12 @@
 {%- set events = ref('fct_events') -%}
 {%- set moment = "cast('" ~ run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f') ~ "' as timestamp)" -%}
 
--- which events each person and each visitor has, told by a fingerprint, and the build that first found it so
+{#- Of a table from before, when a person and a visitor had a row each, all is found anew. -#}
+{%- if is_added_to() and not run_query("select 1 from " ~ this ~ " where profile_id <> '' and visitor_key <> 0 limit 1").rows -%}
+    {%- do run_query("delete from " ~ this ~ " where profile_id <> '' or visitor_key <> 0") -%}
+{%- endif -%}
+
+-- which events each person has at each visitor, told by a fingerprint, and the build that first found it so
 with sets as (
     select * from {{ ref('int_event_counts') }}
 ),
@@ -9,8 +14,8 @@ with sets as (
 -- whose they are is looked up for each set, not for each event
 fingerprints as (
     select
-        profile_id,
-        coalesce(device_key, identifier_key) as visitor_key,
+        coalesce(profile_id, '') as profile_id,
+        coalesce(device_key, identifier_key, 0) as visitor_key,
         events,
         {{ number_of(['message_id'], ['identifier_key', 'device_key', 'events', 'fingerprint']) }} as fingerprint
     from ({{ whose_events('sets', ['profile_id', 'identifier_key', 'device_key', 'message_id', 'is_bot', 'events', 'fingerprint']) }}) as whose_sets
@@ -21,18 +26,12 @@ fingerprints as (
 now as (
     select
         profile_id,
-        cast(0 as bigint) as visitor_key,
+        visitor_key,
         cast(sum(events) as bigint) as events,
         cast(sum(fingerprint) as varchar) as fingerprint
     from fingerprints
-    where profile_id is not null
-    group by profile_id
-    union all
-    -- whose they are counts as well
-    select '', visitor_key, cast(sum(events) as bigint), cast(sum({{ number_of(['profile_id'], ['fingerprint']) }}) as varchar)
-    from fingerprints
-    where visitor_key is not null
-    group by visitor_key
+    where profile_id <> '' or visitor_key <> 0
+    group by profile_id, visitor_key
     union all
     -- the moment that the build speaks about, and how often it was an earlier one than that of the build before
     {%- if is_incremental() %}
@@ -50,7 +49,7 @@ now as (
 
 -- whose events came into or went out of what is counted because the moment moved: up to it, in the 30 and the 90 days before it
 passed as (
-    select distinct profile_id, coalesce(device_key, identifier_key) as visitor_key
+    select distinct coalesce(profile_id, '') as profile_id, coalesce(device_key, identifier_key, 0) as visitor_key, true as is_passed
     from {{ events }}
     where
         not is_bot
@@ -70,12 +69,12 @@ select
     greatest({{ moment }}, (select max(changed_at) + interval '1 microsecond' from {{ this }})) as changed_at
 from now
 full join {{ this }} as before using (profile_id, visitor_key)
+left join passed on now.profile_id = passed.profile_id and now.visitor_key = passed.visitor_key
 where
     -- who lost all events stays, as somebody without any
     coalesce(now.events, 0) <> coalesce(before.events, 0)
     or coalesce(now.fingerprint, '') <> coalesce(before.fingerprint, '')
-    or now.profile_id in (select profile_id from passed where profile_id is not null)
-    or now.visitor_key in (select visitor_key from passed where visitor_key is not null)
+    or passed.is_passed
 {%- else -%}
 select *, {{ moment }} as changed_at from now
 {%- endif %}
