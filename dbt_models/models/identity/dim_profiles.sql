@@ -5,10 +5,12 @@ with people as (
 
 chosen as (
     select * from {{ ref('int_profile_values') }}
+    where profile_id in (select profile_id from people)
 ),
 
 settings as (
     select * from {{ ref('int_profile_settings') }}
+    where profile_id in (select profile_id from people)
 ),
 
 country_time_zones as (
@@ -21,6 +23,7 @@ companies as (
 
 lifecycle as (
     select * from {{ ref('profile_lifecycle') }}
+    where profile_id in (select profile_id from people)
 ),
 
 touches as (
@@ -31,7 +34,7 @@ touches as (
         max(case when is_last_touch then channel end) as last_channel,
         max(case when is_last_touch then touched_at end) as last_at
     from {{ ref('fct_touches') }}
-    where is_first_touch or is_last_touch
+    where (is_first_touch or is_last_touch) and profile_id in (select profile_id from people)
     group by profile_id
 ),
 
@@ -45,11 +48,13 @@ contact_points as (
         bool_or(is_primary and is_reachable) filter (where identifier_type = 'wechat_openid') as wechat_openid_is_reachable,
         coalesce(bool_or(accepts_marketing), false) as accepts_marketing
     from {{ ref('dim_contact_points') }}
+    where profile_id in (select profile_id from people)
     group by profile_id
 ),
 
 activity as (
     select * from {{ ref('int_profile_activity') }}
+    where profile_id in (select profile_id from people)
 ),
 
 worth as (

@@ -2,6 +2,11 @@
     'title', 'city', 'country', 'language', 'lifecycle_stage', 'email_domain', 'is_free_mail', 'has_phone', 'has_account',
     'industry', 'employees', 'annual_revenue'
 ] -%}
+{#- Of what no rule asks for nothing is said. -#}
+{%- if execute and model.resource_type != 'unit_test' and flags.WHICH in ('run', 'build') -%}
+    {%- set asked = run_query('select distinct field from ' ~ ref('int_score_rules') ~ " where kind = 'attribute'").columns[0].values() -%}
+    {%- set fields = fields | select('in', asked) | list or fields -%}
+{%- endif -%}
 
 -- what is known of each person and the company, and the rules that it fulfils
 with known as (

@@ -1,12 +1,16 @@
 -- one row for each address that ever bounced
-with attempts as (
+with bounced as (
+    select distinct channel, identifier_type, identifier from {{ ref('fct_message_events') }}
+    where bounce_type is not null
+),
+
+attempts as (
     select
-        *,
+        events.*,
         row_number() over (partition by channel, identifier_type, identifier order by occurred_at desc, receipt_id desc) as recency
-    from {{ ref('fct_message_events') }}
-    where
-        identifier is not null
-        and occurred_at <= {{ as_of() }}
+    from {{ ref('fct_message_events') }} as events
+    join bounced using (channel, identifier_type, identifier)
+    where occurred_at <= {{ as_of() }}
         -- only what tells whether a message arrived
         and (event_type = 'delivered' or bounce_type is not null)
 )
