@@ -149,7 +149,7 @@ def build(
     with screens.progress_bar("models and tests") as bar:
         report = build_models(
             session.project,
-            session.declarations(),
+            session.declarations,
             session.as_of,
             select or [],
             full_refresh,

@@ -75,7 +75,7 @@ def _build(project: Project, as_of: datetime, select: list[str] | None = None, l
     os.environ["SLUICE_DBT_AS_OF"] = as_of.isoformat()
     os.environ["DBT_LOG_LEVEL_FILE"] = log
     os.environ["DBT_LOG_FORMAT_FILE"] = "json" if log == "debug" else "debug"  # for `said`; else as `build` has it
-    report = build(project, Declarations.load(project), select=select or [], tests=False)
+    report = build(project, lambda: Declarations.load(project), select=select or [], tests=False)
     if not report.ok:
         raise AssertionError("\n".join(report.failures))
 

@@ -149,7 +149,7 @@ def _prepared(project: Project, declarations: Declarations) -> Iterator[duckdb.D
 
 def build(
     project: Project,
-    declarations: Declarations,
+    declarations: Declarations | Callable[[], Declarations],
     as_of: datetime | None = None,
     select: Sequence[str] = (),
     full_refresh: bool = False,
@@ -158,6 +158,7 @@ def build(
 ) -> BuildReport:
     """Seeds, models and tests, in order. Failing models and tests are in the report.
 
+    Where `declarations` are a function that reads them, it is called while dbt starts, and what it raises is raised.
     Where nothing is selected, seeds that stand in the warehouse as their files say are left alone; `full_refresh` makes them anew.
 
     Raises BuildFailed when dbt cannot build at all, UsageError when `select` selects nothing.
@@ -185,7 +186,8 @@ def build(
         try:
             if not select:
                 seeds_from = seeds.sources(project, given)
-            with _prepared(project, declarations) as connection:
+            declared = declarations if isinstance(declarations, Declarations) else declarations()
+            with _prepared(project, declared) as connection:
                 added += _one_at_a_time(project, connection, full_refresh)
                 if not full_refresh:
                     seeds_left = seeds.unchanged(project, connection, seeds_from)

@@ -119,6 +119,16 @@ def test_from_much_everything_is_made_one_model_at_a_time_unless_it_was_made_bef
     assert threads(full_refresh=True) == "2"
 
 
+def test_declarations_may_be_read_while_dbt_starts_and_what_that_raises_is_raised(tiny: Tiny) -> None:
+    assert build(tiny.project, lambda: tiny.declarations, AS_OF, select=["people"]).ok
+
+    def wrong() -> Declarations:
+        raise UsageError("not like that")
+
+    with pytest.raises(UsageError, match="not like that"):
+        build(tiny.project, wrong, AS_OF)
+
+
 def test_a_selection_of_nothing_is_wrong_use(tiny: Tiny) -> None:
     with pytest.raises(UsageError, match=r"Nothing is selected by `segment_nobody`\. Select models as dbt does"):
         build(tiny.project, tiny.declarations, AS_OF, select=["segment_nobody"])
