@@ -16,12 +16,12 @@ from activation.engine.warehouse import literal
 def said(project: Project) -> dict[str, list[str]]:
     """
     The statements of each model of the last build, which wrote its log as JSON at the level debug, those that its macros carried out
-    beforehand among them, model after model in the order in which they were begun: what a model is made of was done by then. Where
-    transactions begin and end is left out.
+    beforehand among them, model after model in the order in which they were begun: what a model is made of was done by then. What is
+    said at the start of a build comes first, under the name dbt has for it. Where transactions begin and end is left out.
     """
     models: dict[str, list[str]] = {}
     for kind, model, sql in _queries(project.logs / "dbt.log"):
-        if kind == "model" and _last_word(sql) not in ("BEGIN", "COMMIT", "ROLLBACK"):
+        if kind in ("model", "operation") and _last_word(sql) not in ("BEGIN", "COMMIT", "ROLLBACK"):
             models.setdefault(model, []).append(sql)
     return models
 

@@ -15,11 +15,12 @@ from activation.engine.project import Project
 from bench.statements import said, say, say_again
 
 FILES = {
-    "dbt_project.yml": "name: sluice\nprofile: sluice\nseeds: {+schema: seeds}\nmodels: {+schema: marts, +materialized: table}\n",
+    "dbt_project.yml": "name: sluice\nprofile: sluice\nseeds: {+schema: seeds}\nmodels: {+schema: marts, +materialized: table}\n"
+    "on-run-start: [create schema if not exists notes, create table if not exists notes.built (model varchar)]\n",
     "seeds/pairs.csv": "left_key,right_key\n1,2\n2,3\n3,7\n8,9\n",
     # by way of temporary tables
     "models/islands.sql": "{{ connected_components(ref('pairs')) }}",
-    "models/a_sizes.sql": "select component, count(*) as keys from {{ ref('islands') }} group by component",
+    "models/a_sizes.sql": "{{ config(post_hook=\"insert into notes.built values ('a_sizes')\") }} select component, count(*) as keys from {{ ref('islands') }} group by component",
 }
 
 
@@ -51,9 +52,10 @@ def test_the_statements_of_a_build_said_again_leave_the_same_tables(
     report = build(islands, declarations, tests=False)
     assert report.ok, report.failures
     models = said(islands)
-    assert list(models) == ["islands", "a_sizes"]
+    assert list(models) == ["sluice-on-run-start-0", "sluice-on-run-start-1", "islands", "a_sizes"]
     say_again(models, bare, islands.warehouse)
     assert tables(islands.warehouse)["marts.a_sizes"] == [(1, 4), (8, 2)]
+    assert tables(islands.warehouse)["notes.built"] == [("a_sizes",)]
     assert tables(bare) == tables(islands.warehouse)
 
 
