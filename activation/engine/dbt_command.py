@@ -13,11 +13,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from dbt.contracts.graph.manifest import Manifest
+from typing import Any
 
 # How many objects are made before the collector looks again. Next to nothing that dbt makes is garbage before it ends: at Python's 700 the
 # collector takes a tenth of dbt's time. The most memory it holds stays the same, some 260 MB.
@@ -48,9 +44,9 @@ def leave_out_what_nobody_hears() -> None:
 def begin_with_what_most_waits_for() -> None:
     """Of the nodes that can be built the one comes next behind which the most tables still wait for one another.
 
-    dbt hands all that can be built to its threads at once, in the order of their names: some sixty views, which are nothing but Python, while
-    the warehouse waits for the first large table, and what the last of them wait for behind all others. Here a thread is handed one when it is
-    free, and one lies ready for the next that is. What needs what is kept to as before.
+    dbt puts all that can be built before its threads at once, in the order of their names: sixty views, which are nothing but Python, come before
+    the first large table, and what the rest of a build waits for comes behind whatever could be built earlier. Here each thread is given one node
+    when it is free, and one more lies ready. What needs what is kept to as before.
     """
     import networkx  # type: ignore[import-untyped]
     from dbt.graph.queue import GraphQueue
@@ -83,20 +79,6 @@ def begin_with_what_most_waits_for() -> None:
     GraphRunnableTask.execute_nodes = execute_nodes  # type: ignore[method-assign]
 
 
-def write_the_manifest_once() -> None:
-    """A build writes what it read of the project at its end, with what it made of it, and not before as well, where one lies there already."""
-    from dbt.constants import MANIFEST_FILE_NAME
-    from dbt.parser import manifest as parsing
-
-    write = parsing.write_manifest
-
-    def write_manifest(manifest: Manifest, target_path: str, which: str | None = None) -> None:
-        if "build" not in sys.argv[1:2] or not Path(target_path, MANIFEST_FILE_NAME).is_file():
-            write(manifest, target_path, which)
-
-    parsing.write_manifest = write_manifest  # what runs the models has the other
-
-
 def main() -> None:
     gc.disable()
     import dbt.adapters.duckdb  # noqa: F401 - dbt imports it when it reads the profile; here it is done while there is time
@@ -104,7 +86,6 @@ def main() -> None:
 
     leave_out_what_nobody_hears()
     begin_with_what_most_waits_for()
-    write_the_manifest_once()
 
     gc.freeze()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, 20, 100)

@@ -88,32 +88,3 @@ def test_the_table_that_most_waits_for_is_built_before_views_of_an_earlier_name(
     first, second, third, *_ = started = re.findall(r"START sql \w+ model main\.(\w+)", done.stdout)
     assert (first, second, third) == ("z_first", "b_table", "c_view_of_it")
     assert sorted(started) == ["a_view", "b_table", "c_view_of_it", "d_table_of_that", "z_first"]
-
-
-def test_a_build_writes_the_manifest_at_its_end_and_a_parse_at_once(tmp_path: Path) -> None:
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models/one.sql").write_text("select 1 as i", encoding="utf-8")
-    (tmp_path / "dbt_project.yml").write_text("{name: few, profile: few}", encoding="utf-8")
-    (tmp_path / "profiles.yml").write_text(
-        "few: {target: it, outputs: {it: {type: duckdb, path: few.duckdb, threads: 1}}}", encoding="utf-8"
-    )
-    manifest = tmp_path / "target/manifest.json"
-
-    def models(*arguments: str) -> tuple[int, str]:
-        command = [sys.executable, "-P", dbt_command.__file__, *arguments, "--no-use-colors"]
-        done = subprocess.run(command, input="[]\n", capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path)
-        return done.returncode, manifest.read_text() if manifest.is_file() else ""
-
-    # none lies there yet, and the warehouse cannot be opened
-    (tmp_path / "few.duckdb").mkdir()
-    code, told = models("build")
-    assert code
-    assert "model.few.one" in told
-    (tmp_path / "few.duckdb").rmdir()
-    (tmp_path / "models/two.sql").write_text("select 2 as i", encoding="utf-8")
-    code, told = models("build")
-    assert code == 0
-    assert "model.few.two" in told
-    assert '"compiled_code": "select 2 as i"' in told
-    (tmp_path / "models/three.sql").write_text("select 3 as i", encoding="utf-8")
-    assert "model.few.three" in models("parse")[1]

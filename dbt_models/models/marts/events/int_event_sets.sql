@@ -3,6 +3,7 @@
 
 {#- Of a table from before, when a person and a visitor had a row each, all is found anew. -#}
 {%- if is_added_to() and not run_query("select 1 from " ~ this ~ " where profile_id <> '' and visitor_key <> 0 limit 1").rows -%}
+    {%- do run_query("update " ~ this ~ " set changed_at = (select max(changed_at) from " ~ this ~ ") where profile_id = '' and visitor_key = 0") -%}
     {%- do run_query("delete from " ~ this ~ " where profile_id <> '' or visitor_key <> 0") -%}
 {%- endif -%}
 
