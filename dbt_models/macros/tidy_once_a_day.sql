@@ -12,10 +12,11 @@ a few gaps. The first build of a day does it, the others of that day leave the g
 {% macro duckdb__tidy_once_a_day() -%}
     {%- set sets = ref('int_event_sets') -%}
     {%- if execute and flags.WHICH in ('run', 'build') and load_relation(sets) is not none -%}
-        {#- The row that says which moment the build before spoke about. -#}
+        {#- The row that says which moment the build before spoke about. Compared as texts: DuckDB may look at what other rows say there as well,
+            whatever else is asked of a row, and that is no moment. -#}
         {%- set today = run_query("
             select count(*) from " ~ sets ~ "
-            where profile_id = '' and visitor_key = 0 and cast(fingerprint as timestamp) >= date_trunc('day', " ~ as_of() ~ ")").rows[0][0] -%}
+            where profile_id = '' and visitor_key = 0 and fingerprint >= cast(date_trunc('day', " ~ as_of() ~ ") as varchar)").rows[0][0] -%}
         {%- if today -%}
             {%- do run_query('set global max_vacuum_tasks = 0') -%}
         {%- endif -%}

@@ -34,3 +34,19 @@ def test_the_first_build_of_a_day_closes_gaps_and_the_others_leave_them(new_hous
     assert built(house, DAY + timedelta(hours=1)) > 1
     assert built(house, DAY + timedelta(days=1)) == 1
     assert built(house, DAY + timedelta(days=1, hours=1)) > 1
+
+
+def test_a_build_reads_its_moment_among_the_fingerprints_of_ten_thousand_people(new_house: Callable[[], House]) -> None:
+    house = new_house()
+    house.land(DAY, [track("Product Viewed", "2025-12-30 10:00", anonymous="d1")])
+    house.build(DAY, ["+int_event_sets"])
+    # In a dictionary on disk, where DuckDB looks at each word of it, whosever it is.
+    house.execute("""
+        create or replace table marts.int_event_sets as
+        select * from marts.int_event_sets where profile_id = ''
+        union all
+        select 'p_' || hash(i), hash(i) % 2000000 + 1, i, cast(cast(hash(i) as hugeint) * (i % 5 + 1) as varchar), timestamp '2026-01-01 08:00'
+        from range(10500) as rows (i)
+    """)
+    house.dbt.run(["run"], house.project.warehouse, DAY + timedelta(hours=1), ["stg_web__events"])
+    assert house.column("select count(*) from marts.int_event_sets") == [10501]

@@ -36,7 +36,7 @@ now as (
     union all
     -- the moment that the build speaks about, and how often it was an earlier one than that of the build before
     {%- if is_incremental() %}
-    select '', 0, coalesce(max(events + cast(cast(fingerprint as timestamp) > {{ as_of() }} as bigint)), 0), cast({{ as_of() }} as varchar)
+    select '', 0, coalesce(max(events + cast(fingerprint > cast({{ as_of() }} as varchar) as bigint)), 0), cast({{ as_of() }} as varchar)
     from {{ this }}
     where profile_id = '' and visitor_key = 0
     {%- else %}
