@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from activation.engine.build import build, prepare_warehouse
@@ -23,6 +24,9 @@ from bench.statements import said, say_again
 from bench.timing import metric, seconds
 
 PEOPLE, EVENTS = 1_000_000, 20_000_000
+# A build of a minute is measured more than once: the same one takes from 55 to 85 seconds where others work on the same machine, and one of
+# eight minutes evens that out by itself.
+HOURS = 3
 
 
 def measure() -> list[dict[str, Any]]:
@@ -44,25 +48,33 @@ def measure_with(people: int, events: int) -> list[dict[str, Any]]:
         models = said(project)
         plain = seconds(lambda: say_again(models, bare, project.warehouse))
         bare.unlink()
-        _land(project, crowd, later=1)
-        again = seconds(lambda: _build(project, NOW + timedelta(hours=1)))
+        hours = [_an_hour_later(project, crowd, later) for later in range(1, HOURS + 1)]
+        again = median(hours)
+        last = NOW + timedelta(hours=HOURS)
         rules = fifty()
         for name, text in rules.items():
             (project.declarations / "segments" / f"{name}.yml").write_text(text, encoding="utf-8")
         # What is read, parsed and written of fifty new rules is in it, and who came into them.
         segments = [f"segment_{name}" for name in rules]
-        fifty_took = seconds(lambda: _build(project, NOW + timedelta(hours=1), [*segments, "segment_members", "segment_changes"]))
+        fifty_took = seconds(lambda: _build(project, last, [*segments, "segment_members", "segment_changes"]))
         # With the day everybody's score wears off, and spans of days end for some.
-        _land(project, crowd, later=2)
+        _land(project, crowd, later=HOURS + 1)
         next_day = seconds(lambda: _build(project, NOW + timedelta(days=1)))
+    each = ", ".join(f"{hour:.0f}" for hour in hours)
     size = f"{profiles:,} profiles, {events:,} events"
     return [
         metric("build_full_over_bare_sql", full / plain, "×", "≤ 1.5", f"{size}: {full:.0f} s against {plain:.0f} s"),
-        metric("build_incremental_over_full", again / full, "×", "≤ 0.15", f"{size}, then 1% more, an hour later: {again:.0f} s against {full:.0f} s"),
+        metric("build_incremental_over_full", again / full, "×", "≤ 0.15", f"{size}, then 1% more an hour later, the median of {HOURS} hours: {again:.0f} s ({each}) against {full:.0f} s"),
         metric("build_next_day_over_full", next_day / full, "×", "", f"{size}, 1% more again and fifty segments, a day later: {next_day:.0f} s against {full:.0f} s"),
         metric("segments_50_over_build", fifty_took / full, "×", "≤ 0.33", f"{size}, who came into them included: {fifty_took:.0f} s against {full:.0f} s"),
         metric("build_peak_mb", peak, "MB", "< 12,000", f"{size}: a full build"),
     ]  # fmt: skip
+
+
+def _an_hour_later(project: Project, crowd: Crowd, later: int) -> float:
+    """How long the build takes that comes so many hours after the full one, when one event in a hundred is new again."""
+    _land(project, crowd, later)
+    return seconds(lambda: _build(project, NOW + timedelta(hours=later)))
 
 
 def _land(project: Project, crowd: Crowd, later: int = 0) -> None:

@@ -59,10 +59,6 @@ activity as (
 
 worth as (
     select * from {{ ref('int_profile_value') }}
-),
-
-owners as (
-    select * from {{ ref('int_profile_owners') }}
 )
 
 select
@@ -126,7 +122,7 @@ select
     people.origin_system,
     people.identifiers,
     people.first_seen_at,
-    people.last_seen_at,
+    greatest(people.last_seen_at, activity.last_active_at) as last_seen_at,
     people.is_test
 from people
 left join chosen using (profile_id)
@@ -139,4 +135,5 @@ left join contact_points using (profile_id)
 left join activity using (profile_id)
 left join worth using (profile_id)
 left join {{ ref('int_profile_renewals') }} as renewals using (profile_id)
-left join owners using (profile_id)
+left join {{ ref('int_profile_owners') }} as owners using (profile_id)
+where not people.is_machine

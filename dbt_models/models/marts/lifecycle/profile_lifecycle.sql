@@ -8,6 +8,7 @@ stages as (
 
 profiles as (
     select * from {{ ref('int_profile_people') }}
+    where not is_machine
 ),
 
 ways as (
