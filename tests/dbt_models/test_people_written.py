@@ -96,6 +96,17 @@ def test_everybody_is_made_again_where_it_cannot_be_told_who(house: House, other
     assert house.column("select count(*) from identity.dim_profiles") == [len(PEOPLE)]
 
 
+def test_who_has_touches_only_by_other_rules_is_made_again(house: House) -> None:
+    house.land(NOON, [page("2026-06-20 11:30", anonymous=f"d{n}", context={"campaign": {"source": "baidu", "medium": "cpc"}}) for n in range(4)])
+    house.build(NOON, SELECT)
+    house.execute("update identity.dim_profiles set full_name = 'as before', first_touch_channel = 'unknown'")
+    # As other rules left it, by which only one of them had any.
+    house.execute("delete from marts.fct_touches where profile_id <> (select min(profile_id) from marts.fct_touches)")
+    house.execute("update marts.fct_touches set _basis = 'of other rules'")
+    house.dbt.run(["run"], house.project.warehouse, NOON, SELECT)
+    assert house.column("select count(*) from identity.dim_profiles where first_touch_channel <> 'unknown'") == [4]
+
+
 PROJECT = """
 name: sluice
 profile: sluice
@@ -181,3 +192,11 @@ def test_columns_that_become_others_with_no_word_changed_are_everybodys(few: Few
     with duckdb.connect(str(few.project.warehouse)) as warehouse:
         warehouse.execute("alter table identity.dim alter number type varchar")
     assert built(few) == (10, 0)
+
+
+def test_who_comes_when_everybody_is_made_again_is_not_left_out(few: FewModels) -> None:
+    anew = "{+materialized: incremental, +incremental_strategy: append, +pre-hook: \"{{ leave_changed(this, 'profile_key') }}\", +meta: {whose: profile_key}}"
+    few.write("dbt_project.yml", PROJECT.replace("{+materialized: table, +unique_key: profile_id, +meta: {whose: profile_id}}", anew))
+    for many in (10, 40):
+        few.write("models/people.sql", FILES["models/people.sql"].replace("10", str(many)) + " where {{ made_again('profile_key', false, '') }}")
+        assert built(few) == (many, 0)
