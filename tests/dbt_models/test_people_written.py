@@ -97,7 +97,9 @@ def test_everybody_is_made_again_where_it_cannot_be_told_who(house: House, other
 
 
 def test_who_has_touches_only_by_other_rules_is_made_again(house: House) -> None:
-    house.land(NOON, [page("2026-06-20 11:30", anonymous=f"d{n}", context={"campaign": {"source": "baidu", "medium": "cpc"}}) for n in range(4)])
+    house.land(
+        NOON, [page("2026-06-20 11:30", anonymous=f"d{n}", context={"campaign": {"source": "baidu", "medium": "cpc"}}) for n in range(4)]
+    )
     house.build(NOON, SELECT)
     house.execute("update identity.dim_profiles set full_name = 'as before', first_touch_channel = 'unknown'")
     # As other rules left it, by which only one of them had any.
@@ -198,5 +200,7 @@ def test_who_comes_when_everybody_is_made_again_is_not_left_out(few: FewModels) 
     anew = "{+materialized: incremental, +incremental_strategy: append, +pre-hook: \"{{ leave_changed(this, 'profile_key') }}\", +meta: {whose: profile_key}}"
     few.write("dbt_project.yml", PROJECT.replace("{+materialized: table, +unique_key: profile_id, +meta: {whose: profile_id}}", anew))
     for many in (10, 40):
-        few.write("models/people.sql", FILES["models/people.sql"].replace("10", str(many)) + " where {{ made_again('profile_key', false, '') }}")
+        few.write(
+            "models/people.sql", FILES["models/people.sql"].replace("10", str(many)) + " where {{ made_again('profile_key', false, '') }}"
+        )
         assert built(few) == (many, 0)
